@@ -1,0 +1,1 @@
+"""What primis does, shown on one clinical chest radiograph."""

@@ -1,0 +1,1 @@
+"""The auto-encoder, its sparse codes, and their exact bytes."""

@@ -1,0 +1,398 @@
+"""Sparse codes to bytes of an exact length, and back.
+
+The codes are visited most significant plane first and, within a plane, from the coarsest scale to
+the finest; a magnitude's next bit (significance or refinement) and, once it is non-zero, its sign
+are coded by an asymmetric numeral system (Duda, arXiv 1311.2540; `constriction`) with probabilities
+of the context model. Likely bits come first, so whatever length the stream is cut to, the bits
+that it keeps are those that buy most. Each access level is one such stream: it goes on where the
+level below stopped, and stops where its bytes are full. Hence files of one shape and rate are all
+equally long, and any bytes of that length are the codes of some image.
+
+docs/format.md, "Code bytes", specifies the streams byte by byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+from typing import Protocol, TypeAlias
+
+import constriction
+import numpy as np
+from numpy.typing import NDArray
+
+from primis.codec.codes import Integers, Mask, SparseCodes
+from primis.codec.context import (
+    CELL_CHANNELS,
+    CHANNELS,
+    EVEN_ODDS,
+    ContextModel,
+    current_level,
+    density,
+    level_above,
+)
+from primis.codec.layout import BANDS, MAX_SCALES, PHASES, Layout
+from primis.errors import DamagedFileError
+
+MAX_PLANES = 24
+WORD = 4
+MIN_STREAM_LENGTH = 2 * WORD
+_COUNT = struct.Struct(">I")
+_HEADER = struct.Struct(f">Hi{MAX_SCALES + 1}B")
+HEADER_LENGTH = _HEADER.size
+COUNT_LENGTH = _COUNT.size
+_STEP_UNITS = 1024  # the step is a power of two with this many values per octave
+_STEP_BIAS = 32
+_CODER_OVERHEAD = 40  # bits that the coder may need beyond the information it carries
+
+Positions: TypeAlias = NDArray[np.intp]
+Indices: TypeAlias = NDArray[np.uint8]
+Bits: TypeAlias = NDArray[np.int32]
+Place: TypeAlias = tuple[slice, slice, slice]
+_BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
+
+
+def encode_step(step: float) -> int:
+    """Return the number that stands for the largest representable step not above ``step``."""
+    code = int(np.floor((np.log2(step) + _STEP_BIAS) * _STEP_UNITS))
+    return max(0, min(2**16 - 1, code))
+
+
+def decode_step(code: int) -> float:
+    """Return the quantiser step that a number from `encode_step` stands for."""
+    return float(2.0 ** (code / _STEP_UNITS - _STEP_BIAS))
+
+
+class _Source(Protocol):
+    """Where the symbols of a walk come from: the truth (encoder) or the streams (decoder)."""
+
+    def take(
+        self,
+        band: int,
+        place: Place,
+        plane: int,
+        positions: Positions,
+        indices: Indices,
+        fresh: bool,
+    ) -> tuple[Bits, Mask]:
+        """Give bit ``plane`` of the magnitudes at ``positions``, and signs where they start.
+
+        Fewer bits than positions mean that the last stream has ended. Signs (True for minus) come
+        for each 1 among ``fresh`` positions, those that were zero so far.
+        """
+
+
+class _Walk:
+    """The order of coding, shared by encoder and decoder, and what is known so far.
+
+    Arrays are padded to even rows and columns; what lies beyond the band is coded as zeros.
+    """
+
+    def __init__(self, layout: Layout, tops: Sequence[int], context: ContextModel) -> None:
+        shapes = [_even(shape) for shape in layout.shapes]
+        self.layout, self.tops, self.context = layout, tops, context
+        self.magnitudes: list[Integers] = [np.zeros(shape, dtype=np.int32) for shape in shapes]
+        self.negative: list[Mask] = [np.zeros(shape, dtype=np.bool_) for shape in shapes]
+        self.known: list[Mask] = [np.zeros(shape, dtype=np.bool_) for shape in shapes]
+        self.plane = 0
+
+    def run(self, source: _Source) -> None:
+        """Visit all codes until the source has no more."""
+        for plane in reversed(range(max(self.tops))):
+            self.plane = plane
+            for known in self.known:
+                known.fill(False)
+            if not all(self._visit(band, source) for band in reversed(range(len(self.tops)))):
+                return
+
+    def _visit(self, band: int, source: _Source) -> bool:
+        """Code one plane of one scale or of the smooth band; False where the streams end."""
+        if self.tops[band] <= self.plane:
+            self.known[band].fill(True)
+            return True
+        if band == self.layout.scales:
+            even = np.full(self.magnitudes[band].shape, EVEN_ODDS, dtype=np.uint8)
+            return self._visit_place(band, np.s_[:, :, :], even, even, source)
+        cells, densities = self._features(band)
+        for number, (down, right) in enumerate(PHASES):
+            place = np.s_[:, down::2, right::2]
+            indices = self.context.indices(cells, densities, band, number)
+            if not self._visit_place(band, place, *indices, source):
+                return False
+            cells[_channels(number)] = current_level(self.magnitudes[band][place] >> self.plane)
+        return True
+
+    def _features(self, scale: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return the inputs of the context network before the first phase of a plane."""
+        above = self.magnitudes[scale] >> self.plane + 1
+        rows, columns = above.shape[1] // 2, above.shape[2] // 2
+        cells = np.zeros((CHANNELS, rows, columns), dtype=np.float32)
+        densities = np.zeros(2 * BANDS, dtype=np.float32)
+        for number, (down, right) in enumerate(PHASES):
+            cells[_channels(number)] = level_above(above[:, down::2, right::2])
+        densities[:BANDS] = density(above)
+        if scale + 1 < self.layout.scales:
+            coarser = self.magnitudes[scale + 1][:, :rows, :columns] >> self.plane
+            cells[CELL_CHANNELS:] = current_level(coarser)
+            densities[BANDS:] = density(coarser)
+        return cells, densities
+
+    def _visit_place(
+        self,
+        band: int,
+        place: Place,
+        significance: Indices,
+        refinement: Indices,
+        source: _Source,
+    ) -> bool:
+        """Code one phase: refinements in raster order, then significance, likeliest first."""
+        views = [arrays[band][place] for arrays in (self.magnitudes, self.negative, self.known)]
+        magnitude, negative, known = (view.reshape(-1) for view in views)
+        old = np.flatnonzero(magnitude)
+        new = np.flatnonzero(magnitude == 0)
+        new = new[np.argsort(~significance.reshape(-1)[new], kind="stable")]
+        complete = True
+        for positions, indices, fresh in ((old, refinement, False), (new, significance, True)):
+            if complete:
+                given = indices.reshape(-1)[positions]
+                bits, minus = source.take(band, place, self.plane, positions, given, fresh)
+                done = positions[: len(bits)]
+                magnitude[done] |= bits << self.plane
+                known[done] = True
+                if fresh:
+                    negative[done[bits == 1]] = minus
+                complete = len(bits) == len(positions)
+        for view, flat in zip(views, (magnitude, negative, known), strict=True):
+            view[...] = flat.reshape(view.shape)
+        return complete
+
+
+def _even(shape: tuple[int, int, int]) -> tuple[int, int, int]:
+    bands, rows, columns = shape
+    return bands, rows + rows % 2, columns + columns % 2
+
+
+def _channels(phase: int) -> slice:
+    return slice(BANDS * phase, BANDS * (phase + 1))
+
+
+class _Truth:
+    """The encoder's source: true values, dealt out to streams of a given size each."""
+
+    def __init__(
+        self,
+        codes: SparseCodes,
+        lengths: Sequence[int],
+        probabilities: NDArray[np.float64],
+        with_signs: bool,
+    ) -> None:
+        padded = [np.zeros(_even(shape), dtype=np.int32) for shape in codes.layout.shapes]
+        for target, band in zip(padded, codes.values, strict=True):
+            target[:, : band.shape[1], : band.shape[2]] = band
+        self._values = padded
+        self._probabilities = probabilities
+        self._with_signs = with_signs
+        self._rooms = [8.0 * length - _CODER_OVERHEAD for length in lengths]
+        self._level = 0
+        self.counts = [0] * len(lengths)
+        self.symbols: list[list[Bits]] = [[] for _ in lengths]
+        self.odds: list[list[NDArray[np.float64]]] = [[] for _ in lengths]
+
+    def take(
+        self,
+        band: int,
+        place: Place,
+        plane: int,
+        positions: Positions,
+        indices: Indices,
+        fresh: bool,
+    ) -> tuple[Bits, Mask]:
+        """Deal the symbols out; see `_Source`."""
+        values = self._values[band][place].reshape(-1)[positions]
+        bits = np.abs(values) >> plane & 1
+        odds = self._probabilities[indices]
+        cost = -np.log2(np.where(bits == 1, odds, 1 - odds))
+        signed = fresh and self._with_signs
+        if signed:
+            cost += bits
+        done = 0
+        while done < len(bits) and self._level < len(self._rooms):
+            total = np.cumsum(cost[done:])
+            fits = int(np.searchsorted(total, self._rooms[self._level], side="right"))
+            if fits:
+                part = slice(done, done + fits)
+                self._put(bits[part], odds[part])
+                if signed:
+                    minus = (values[part][bits[part] == 1] < 0).astype(np.int32)
+                    self._put(minus, np.full(len(minus), 0.5))
+                self.counts[self._level] += fits
+                self._rooms[self._level] -= float(total[fits - 1])
+                done += fits
+            if done < len(bits):
+                self._level += 1
+        return bits[:done], values[:done][bits[:done] == 1] < 0
+
+    def _put(self, symbols: Bits, odds: NDArray[np.float64]) -> None:
+        self.symbols[self._level].append(symbols.astype(np.int32))
+        self.odds[self._level].append(odds)
+
+    def stream(self, level: int, length: int) -> bytes:
+        """Return the coded symbols of ``level``, zero words in front, ``length`` bytes in all."""
+        coder = constriction.stream.stack.AnsCoder()
+        if self.counts[level]:
+            symbols, odds = np.concatenate(self.symbols[level]), np.concatenate(self.odds[level])
+            coder.encode_reverse(symbols, _BERNOULLI, odds)
+        words: bytes = coder.get_compressed().astype(">u4").tobytes()
+        assert len(words) <= length, "the coder's overhead exceeds what was set aside for it"
+        return words.rjust(length, b"\0")
+
+
+class _Streams:
+    """The decoder's source: one stream after the other."""
+
+    def __init__(
+        self, streams: Sequence[bytes], probabilities: NDArray[np.float64], with_signs: bool
+    ) -> None:
+        self._probabilities = probabilities
+        self._with_signs = with_signs
+        self._counts = [_COUNT.unpack_from(stream)[0] for stream in streams]
+        self._coders = [_coder(stream[COUNT_LENGTH:]) for stream in streams]
+        self._level = 0
+
+    def take(
+        self,
+        band: int,
+        place: Place,
+        plane: int,
+        positions: Positions,
+        indices: Indices,
+        fresh: bool,
+    ) -> tuple[Bits, Mask]:
+        """Decode the next symbols; see `_Source`."""
+        del band, place, plane
+        odds = self._probabilities[indices]
+        bits = np.zeros(len(positions), dtype=np.int32)
+        signs = []
+        done = 0
+        while done < len(bits) and self._level < len(self._counts):
+            part = slice(done, min(len(bits), done + self._counts[self._level]))
+            coder = self._coders[self._level]
+            if part.start < part.stop:
+                bits[part] = coder.decode(_BERNOULLI, odds[part])
+            if fresh and self._with_signs and (ones := int(bits[part].sum())):
+                signs.append(coder.decode(_BERNOULLI, np.full(ones, 0.5)))
+            self._counts[self._level] -= part.stop - part.start
+            done = part.stop
+            if done < len(bits):
+                self._level += 1
+        bits = bits[:done]
+        if self._with_signs:
+            minus = np.concatenate(signs) == 1 if signs else np.zeros(0, dtype=np.bool_)
+        else:
+            minus = np.zeros(int(bits.sum()), dtype=np.bool_)
+        return bits, minus
+
+
+def _coder(stream: bytes) -> constriction.stream.stack.AnsCoder:
+    words = np.frombuffer(stream, dtype=">u4").astype(np.uint32)
+    used = np.trim_zeros(words, "f")
+    if len(used) and used[-1] == 0:  # no encoder writes this; read it as some valid state
+        used[-1] = 1
+    return constriction.stream.stack.AnsCoder(used)
+
+
+def minimum_length(level: int) -> int:
+    """Smallest number of bytes that `encode` can fill at ``level``."""
+    return (HEADER_LENGTH if level == 0 else 0) + COUNT_LENGTH + MIN_STREAM_LENGTH
+
+
+def usable_length(level: int, length: int) -> int:
+    """Return the largest length not above ``length`` that `encode` accepts at ``level``."""
+    fixed = minimum_length(level) - MIN_STREAM_LENGTH
+    return fixed + (length - fixed) // WORD * WORD
+
+
+def encode(
+    codes: SparseCodes,
+    lengths: Sequence[int],
+    context: ContextModel,
+    *,
+    with_signs: bool = True,
+) -> list[bytes]:
+    """Code as much of ``codes`` as fits into levels of exactly the given lengths.
+
+    Parameters
+    ----------
+    codes
+        Complete codes (plane 0 known everywhere).
+    lengths
+        Bytes of each level, lowest first, as `usable_length` returns them.
+    context
+        The model bundle's context model.
+    with_signs
+        False leaves the signs out (they are public under ambiguation).
+
+    Returns
+    -------
+    list of bytes
+        One body per level, of the lengths asked for.
+
+    Raises
+    ------
+    ValueError
+        If a length is not usable or a magnitude has more than 24 bits.
+    """
+    for level, length in enumerate(lengths):
+        if length < minimum_length(level) or length != usable_length(level, length):
+            raise ValueError(f"level {level} cannot have a length of {length} bytes")
+    tops = [int(np.abs(band).max(initial=0)).bit_length() for band in codes.values]
+    if max(tops) > MAX_PLANES:
+        raise ValueError(f"a magnitude has more than {MAX_PLANES} bits")
+    rooms = [
+        length - minimum_length(level) + MIN_STREAM_LENGTH for level, length in enumerate(lengths)
+    ]
+    truth = _Truth(codes, rooms, context.probabilities, with_signs)
+    _Walk(codes.layout, tops, context).run(truth)
+    bodies = [
+        _COUNT.pack(truth.counts[level]) + truth.stream(level, room)
+        for level, room in enumerate(rooms)
+    ]
+    padded = [*tops, *[0] * (MAX_SCALES + 1 - len(tops))]
+    bodies[0] = _HEADER.pack(encode_step(codes.step), codes.offset, *padded) + bodies[0]
+    return bodies
+
+
+def decode(
+    layout: Layout, bodies: Sequence[bytes], context: ContextModel, *, with_signs: bool = True
+) -> SparseCodes:
+    """Read the codes that the levels 0 to ``len(bodies) - 1`` hold.
+
+    Any bytes are the codes of some image; only a length that `encode` never writes is refused.
+
+    Raises
+    ------
+    DamagedFileError
+        If a body has no usable length.
+    """
+    for level, body in enumerate(bodies):
+        if len(body) < minimum_length(level) or len(body) != usable_length(level, len(body)):
+            raise DamagedFileError(
+                f"level {level} has {len(body)} bytes of codes, an unusable length"
+            )
+    step, offset, *tops = _HEADER.unpack_from(bodies[0])
+    tops = [min(top, MAX_PLANES) for top in tops[: len(layout.shapes)]]
+    streams = [bodies[0][HEADER_LENGTH:], *bodies[1:]]
+    walk = _Walk(layout, tops, context)
+    walk.run(_Streams(streams, context.probabilities, with_signs))
+    crops = [np.s_[:, :rows, :columns] for _, rows, columns in layout.shapes]
+    return SparseCodes(
+        layout=layout,
+        step=decode_step(step),
+        offset=offset,
+        values=tuple(
+            np.where(negative, -magnitude, magnitude)[crop]
+            for magnitude, negative, crop in zip(walk.magnitudes, walk.negative, crops, strict=True)
+        ),
+        plane=walk.plane,
+        known=tuple(known[crop] for known, crop in zip(walk.known, crops, strict=True)),
+    )

@@ -1,0 +1,115 @@
+"""Model bundles: a folder with networks, integer tables and a manifest that pins them all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primis.errors import UnknownModelError
+
+MANIFEST = "manifest.json"
+DEFAULT = "radiograph-1"
+DIGEST_LENGTH = 8
+MODELS_VARIABLE = "PRIMIS_MODELS"
+"""Environment variable: more folders to look for bundles in, separated as in PATH."""
+
+_SHIPPED = Path(__file__).parent.parent / "models"
+
+
+@dataclass(frozen=True, eq=False)
+class ModelBundle:
+    """A checked model bundle.
+
+    Parameters
+    ----------
+    folder
+        Where its files are.
+    name
+        Name and version, as ``radiograph-1``.
+    digest
+        First 8 bytes of the SHA-256 of the manifest: what a public file names its model by.
+    bits_per_code
+        Bits that one non-zero coefficient takes on average; turns a rate into a sparsity.
+    probabilities
+        128 integers: the probability table of the context model, in 1/65536.
+    """
+
+    folder: Path
+    name: str
+    digest: bytes
+    bits_per_code: float
+    probabilities: NDArray[np.int64]
+
+    @classmethod
+    def load(cls, folder: Path) -> ModelBundle:
+        """Read the manifest and check every file against it.
+
+        Raises
+        ------
+        UnknownModelError
+            If the folder is not a complete, unaltered bundle.
+        """
+        try:
+            text = (folder / MANIFEST).read_bytes()
+            manifest = json.loads(text)
+            for name, expected in manifest["files"].items():
+                if hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
+                    raise UnknownModelError(
+                        f"{name} of the model bundle in {folder} is not what its manifest says",
+                        hint="install primis again",
+                    )
+            probabilities = np.array(manifest["probabilities"], dtype=np.int64)
+            if probabilities.shape != (128,) or not (probabilities > 0).all():
+                raise ValueError("probabilities")
+            if not (probabilities < 2**16).all():
+                raise ValueError("probabilities")
+            return cls(
+                folder=folder,
+                name=str(manifest["name"]),
+                digest=hashlib.sha256(text).digest()[:DIGEST_LENGTH],
+                bits_per_code=float(manifest["bits_per_code"]),
+                probabilities=probabilities,
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UnknownModelError(
+                f"{folder} is not a complete model bundle", hint="install primis again"
+            ) from error
+
+
+def find(digest: bytes | None = None) -> ModelBundle:
+    """Return the installed bundle with ``digest``, or the default one.
+
+    Raises
+    ------
+    UnknownModelError
+        If no installed bundle has it; the message names the digest.
+    """
+    if digest is None:
+        return _load(_SHIPPED / DEFAULT)
+    for folder in _folders():
+        manifest = folder / MANIFEST
+        if hashlib.sha256(manifest.read_bytes()).digest()[:DIGEST_LENGTH] == digest:
+            return _load(folder)
+    raise UnknownModelError(
+        f"the public file was made with model {digest.hex()}, which is not installed",
+        hint="install the release of primis that carries it, or put its folder into a folder that "
+        f"{MODELS_VARIABLE} names",
+    )
+
+
+@cache
+def _load(folder: Path) -> ModelBundle:
+    return ModelBundle.load(folder)
+
+
+def _folders() -> list[Path]:
+    extra = os.environ.get(MODELS_VARIABLE, "")
+    roots = [_SHIPPED, *(Path(part) for part in extra.split(os.pathsep) if part)]
+    return [manifest.parent for root in roots for manifest in sorted(root.glob(f"*/{MANIFEST}"))]

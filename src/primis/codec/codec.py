@@ -1,0 +1,156 @@
+"""The auto-encoder at run time: pixels to sparse codes and back."""
+
+from __future__ import annotations
+
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primis.codec import bitstream, bundle
+from primis.codec.bundle import ModelBundle
+from primis.codec.codes import SparseCodes, everything_known
+from primis.codec.context import ContextModel
+from primis.codec.layout import Layout
+from primis.codec.networks import Networks, session_options
+from primis.codec.tiling import Maps
+
+_SPARE_PLANES = 2
+"""Codes below the one that the rate asks for: coded only where bytes are left."""
+
+_FINEST_STEP = 2.0**-6  # grey levels; below it an integer image is exact anyway
+
+Pixels = NDArray[np.unsignedinteger[Any]]
+
+
+class Codec:
+    """Turns grey images into sparse codes, and sparse codes into images.
+
+    Parameters
+    ----------
+    model
+        The bundle with the networks and tables.
+    threads
+        Threads per network; None for all cores.
+
+    Examples
+    --------
+    >>> codec = Codec.default()
+    >>> codes = codec.encode(pixels, 8192)
+    >>> levels = codec.pack(codes, [1024, 3072, 4096])
+    >>> preview = codec.decode(codec.unpack(pixels.shape, levels[:1]), bits=8)
+    """
+
+    def __init__(self, model: ModelBundle, threads: int | None = None) -> None:
+        self.model = model
+        self._threads = threads
+        self._networks = Networks(model.folder, threads)
+
+    @classmethod
+    def default(cls, threads: int | None = None) -> Codec:
+        """Return the codec of the shipped model, made once per process."""
+        return _codec(None, threads)
+
+    @classmethod
+    def of_model(cls, digest: bytes, threads: int | None = None) -> Codec:
+        """Return the codec of an installed model by its digest (8 bytes).
+
+        Raises
+        ------
+        UnknownModelError
+            If it is not installed.
+        """
+        return _codec(digest, threads)
+
+    @cached_property
+    def context(self) -> ContextModel:
+        """The model of the code symbols' probabilities."""
+        return ContextModel(
+            self.model.folder / "context.onnx",
+            self.model.probabilities,
+            session_options(self._threads),
+        )
+
+    def encode(self, pixels: Pixels, budget: int) -> SparseCodes:
+        """Code an image so that its coarser codes fill about ``budget`` bytes.
+
+        The quantiser step is the magnitude of the k-th largest coefficient, k being the number of
+        non-zeros that the budget can pay for; finer codes follow below it.
+
+        Parameters
+        ----------
+        pixels
+            (rows, columns) uint8 or uint16.
+        budget
+            Bytes that `pack` will have for all levels together.
+        """
+        layout = Layout(*pixels.shape)
+        details, smooth = self._networks.analyse(pixels.astype(np.float32), layout)
+        step = self._step(details, budget)
+        finest = bitstream.decode_step(bitstream.encode_step(step / 2**_SPARE_PLANES))
+        sparse = self._networks.sparsify([bands / np.float32(step) for bands in details])
+        offset = round(float(smooth.mean()) / finest)
+        scale = np.float32(step / finest)
+        values = [
+            *(np.trunc(bands * scale).astype(np.int32) for bands in sparse),
+            np.trunc(smooth / finest - offset).astype(np.int32),
+        ]
+        return SparseCodes(layout, finest, offset, tuple(values), 0, everything_known(layout))
+
+    def _step(self, details: list[Maps], budget: int) -> float:
+        magnitudes = np.abs(np.concatenate([bands.ravel() for bands in details]))
+        count = min(len(magnitudes), max(1, round(8 * budget / self.model.bits_per_code)))
+        step = float(np.partition(magnitudes, -count)[-count])
+        largest = float(magnitudes.max())
+        least: float = largest / 2.0 ** (bitstream.MAX_PLANES - 4)
+        return max(step, _FINEST_STEP * 2.0**_SPARE_PLANES, least)
+
+    def decode(self, codes: SparseCodes, bits: int) -> Pixels:
+        """Reconstruct an image from what is known of its codes.
+
+        Parameters
+        ----------
+        codes
+            All of them or, from fewer levels, the coarser part.
+        bits
+            Bits of a pixel, 1 to 16: values are rounded and clipped to 0 .. 2**bits - 1.
+
+        Returns
+        -------
+        array
+            (rows, columns), uint8 up to 8 bits and uint16 above.
+        """
+        image = np.rint(self.decode_exactly(codes)).clip(0, 2**bits - 1)
+        return image.astype(np.uint8 if bits <= 8 else np.uint16)
+
+    def decode_exactly(self, codes: SparseCodes) -> Maps:
+        """Reconstruct an image as float32 (rows, columns), neither rounded nor clipped."""
+        *details, smooth = codes.coefficients()
+        linear = self._networks.synthesise(details, smooth + np.float32(codes.offset), codes.layout)
+        unit = 2.0**codes.plane
+        half = [np.float32(1) - known for known in codes.known[:2]]
+        if not any(known.any() for known in codes.known[:2]):
+            unit, half = 2 * unit, [np.zeros_like(mask) for mask in half]
+        scale = np.float32(1 / unit)
+        restored = self._networks.restore(
+            linear * scale, [bands * scale for bands in details[:2]], half
+        )
+        return restored * np.float32(unit * codes.step)
+
+    def pack(
+        self, codes: SparseCodes, lengths: list[int], *, with_signs: bool = True
+    ) -> list[bytes]:
+        """Code into levels of exactly ``lengths`` bytes; see `primis.codec.bitstream.encode`."""
+        return bitstream.encode(codes, lengths, self.context, with_signs=with_signs)
+
+    def unpack(
+        self, shape: tuple[int, int], bodies: list[bytes], *, with_signs: bool = True
+    ) -> SparseCodes:
+        """Read the codes of an image of ``shape`` from its lower or all levels."""
+        return bitstream.decode(Layout(*shape), bodies, self.context, with_signs=with_signs)
+
+
+@cache
+def _codec(digest: bytes | None, threads: int | None) -> Codec:
+    return Codec(bundle.find(digest), threads)

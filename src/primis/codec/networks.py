@@ -1,0 +1,179 @@
+"""The networks of a model bundle, run by onnxruntime on images of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from primis.codec.layout import Layout
+from primis.codec.tiling import Maps, run_tiled
+
+DISTINCT_SCALES = 4
+"""Coarser scales share the networks of the last of these."""
+
+CELL = 8
+"""The restorer works on images whose sides are multiples of this."""
+
+
+def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
+    """Return options for quiet sessions that give memory back; ``threads`` None: all cores."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    if threads is not None:
+        options.intra_op_num_threads = threads
+    return options
+
+
+class Networks:
+    """Analysis, sparsification, synthesis and restoration.
+
+    All work in whatever unit the pixels have: analysis and synthesis commute with a change of
+    contrast, the others see values in quantiser steps.
+
+    Parameters
+    ----------
+    folder
+        Holds the ONNX files.
+    threads
+        Threads per session; None for all cores.
+    """
+
+    def __init__(self, folder: Path, threads: int | None = None) -> None:
+        self._folder = folder
+        self._options = session_options(threads)
+        self._session = cache(self._open)
+
+    def _open(self, name: str) -> onnxruntime.InferenceSession:
+        path = self._folder / f"{name}.onnx"
+        return onnxruntime.InferenceSession(
+            str(path), self._options, providers=["CPUExecutionProvider"]
+        )
+
+    def _network(self, name: str) -> Callable[[list[Maps]], list[Maps]]:
+        session = self._session(name)
+        names = [node.name for node in session.get_inputs()]
+
+        def run(arrays: list[Maps]) -> list[Maps]:
+            feed = {name: array[None] for name, array in zip(names, arrays, strict=True)}
+            return [output[0] for output in session.run(None, feed)]
+
+        return run
+
+    def analyse(self, image: Maps, layout: Layout) -> tuple[list[Maps], Maps]:
+        """Split an image into detail bands and a smooth band.
+
+        Parameters
+        ----------
+        image
+            (rows, columns).
+        layout
+            Its layout.
+
+        Returns
+        -------
+        list of arrays
+            Detail bands of each scale, finest first, in the shapes of the layout.
+        array
+            The smooth band (1, rows, columns).
+        """
+        smooth = image[None]
+        details = []
+        for scale in range(layout.scales):
+            network = self._network(f"analysis_{min(scale, DISTINCT_SCALES - 1)}")
+            smooth, bands = run_tiled(
+                network,
+                [(pad_to(smooth, 2), 2)],
+                (1, 1),
+                tile=512,
+                halo=16,
+            )
+            details.append(bands)
+        return details, smooth
+
+    def sparsify(self, details: Sequence[Maps]) -> list[Maps]:
+        """Move coefficients, in steps, to what is cheap to code near them."""
+        result = []
+        for scale, bands in enumerate(details):
+            rows, columns = bands.shape[1:]
+            if scale + 1 < len(details):
+                parents = details[scale + 1].repeat(2, axis=1).repeat(2, axis=2)
+                parents = np.ascontiguousarray(parents[:, :rows, :columns])
+            else:
+                parents = np.zeros_like(bands)
+            network = self._network(f"sparsify_{min(scale, DISTINCT_SCALES - 1)}")
+            result += run_tiled(
+                network,
+                [(bands, 1), (parents, 1)],
+                (1,),
+                tile=512,
+                halo=4,
+            )
+        return result
+
+    def synthesise(self, details: Sequence[Maps], smooth: Maps, layout: Layout) -> Maps:
+        """Undo `analyse`: return the image (rows, columns)."""
+        for scale in reversed(range(layout.scales)):
+            rows, columns = layout.band_shape(scale - 1) if scale else (layout.rows, layout.columns)
+            network = self._network(f"synthesis_{min(scale, DISTINCT_SCALES - 1)}")
+            (smooth,) = run_tiled(
+                network,
+                [(smooth, 1), (details[scale], 1)],
+                (2,),
+                tile=512,
+                halo=16,
+            )
+            smooth = np.ascontiguousarray(smooth[:, :rows, :columns])
+        image: Maps = smooth[0]
+        return image
+
+    def restore(self, image: Maps, details: Sequence[Maps], half_known: Sequence[Maps]) -> Maps:
+        """Add what the linear synthesis of quantised codes is missing, at most two steps.
+
+        Parameters
+        ----------
+        image
+            (rows, columns), in steps.
+        details
+            Bands of the two finest scales, in steps.
+        half_known
+            Same shapes: 1 where a code is known to twice the step only, else 0.
+        """
+        rows, columns = image.shape
+        image = pad_to(image[None], CELL)
+        fine, coarse, fine_half, coarse_half = (
+            pad_like(array, image.shape[1] // ratio, image.shape[2] // ratio)
+            for array, ratio in zip((*details, *half_known), (2, 4, 2, 4), strict=True)
+        )
+        (restored,) = run_tiled(
+            self._network("restore"),
+            [
+                (image, CELL),
+                (fine, CELL // 2),
+                (coarse, CELL // 4),
+                (fine_half, CELL // 2),
+                (coarse_half, CELL // 4),
+            ],
+            (CELL,),
+            tile=96,
+            halo=14,
+        )
+        return restored[0, :rows, :columns]
+
+
+def pad_to(array: Maps, multiple: int) -> Maps:
+    """Repeat the last row and column until both counts are multiples of ``multiple``."""
+    _, rows, columns = array.shape
+    return pad_like(array, -(-rows // multiple) * multiple, -(-columns // multiple) * multiple)
+
+
+def pad_like(array: Maps, rows: int, columns: int) -> Maps:
+    """Repeat the last row and column until the array has ``rows`` and ``columns``."""
+    missing = ((0, 0), (0, rows - array.shape[1]), (0, columns - array.shape[2]))
+    if not any(after for _, after in missing):
+        return array
+    return np.pad(array, missing, mode="edge")

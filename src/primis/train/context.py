@@ -1,0 +1,253 @@
+"""Training and export of the context model: float weights first, then exact integers."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from primis.codec import context as integer
+from primis.codec.layout import BANDS, PHASES
+from primis.train.data import Picture, random_crops
+from primis.train.networks import SCALES, AutoEncoder
+
+PLACES = len(PHASES)
+INPUT_UNIT = 16.0  # integer features per unit of the float network
+HIDDEN_UNIT = 32
+INDICES_PER_NAT = 8
+FIRST_BITS, SECOND_BITS, MAX_HIDDEN = 12, 8, 1023
+OPSET = 18
+
+
+class ContextNetwork(nn.Module):
+    """Log-odds of significance and refinement bits, for the four phases of one scale class."""
+
+    def __init__(self, width: int = 24) -> None:
+        super().__init__()
+        self.width = width
+        self.near = nn.Conv2d(
+            PLACES * integer.CHANNELS, PLACES * width, 3, padding=1, groups=PLACES
+        )
+        self.overall = nn.Linear(2 * BANDS, PLACES * width, bias=False)
+        self.out = nn.Conv2d(PLACES * width, PLACES * 2 * BANDS, 1, groups=PLACES)
+        with torch.no_grad():
+            assert self.out.bias is not None
+            self.out.bias.view(PLACES, 2, BANDS)[:, 0] = -4.0
+
+    def forward(self, cells: Tensor, densities: Tensor) -> Tensor:
+        """Map (n, 4 * 15, h, w) and (n, 6) integer features to (n, 4, 2, 3, h, w) log-odds."""
+        hidden = self.near(cells / INPUT_UNIT)
+        hidden = hidden + self.overall(densities / INPUT_UNIT)[:, :, None, None]
+        return self.out(F.relu(hidden)).unflatten(1, (PLACES, 2, BANDS))
+
+
+class ContextNetworks(nn.Module):
+    """One network per scale class, and the bits they spend."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.classes = nn.ModuleList(ContextNetwork() for _ in range(integer.SCALE_CLASSES))
+        self.register_buffer("current", torch.from_numpy(integer._CURRENT))
+        self.register_buffer("above", torch.from_numpy(integer._ABOVE))
+        self.current: Tensor
+        self.above: Tensor
+
+    def forward(self, magnitudes: Sequence[Tensor]) -> Tensor:
+        """Bits of plane 0 of int64 magnitudes (n, 3, h, w), h and w even, finest scale first."""
+        total = torch.zeros(())
+        for scale, values in enumerate(magnitudes):
+            coarser = scale + 1 < len(magnitudes)
+            parents = magnitudes[scale + 1] if coarser else torch.zeros_like(values[..., ::2, ::2])
+            total = total + self._bits(scale, values, parents)
+        return total
+
+    def _bits(self, scale: int, values: Tensor, parents: Tensor) -> Tensor:
+        phases = torch.stack([values[:, :, r::2, c::2] for r, c in PHASES], 1)
+        above = self.above[(phases >> 1).clamp(max=15)]
+        current = self.current[phases.clamp(max=15)]
+        coarse = self.current[parents.clamp(max=15)]
+        places = []
+        for number in range(PLACES):
+            mixed = torch.cat((current[:, :number], above[:, number:]), 1)
+            places.append(torch.cat((mixed.flatten(1, 2), coarse), 1))
+        densities = torch.cat((_density(values >> 1), _density(parents)), 1)
+        network = self.classes[min(scale, integer.SCALE_CLASSES - 1)]
+        odds = network(torch.cat(places, 1), densities)
+        bits = (phases & 1).float()
+        old = phases > 1
+        chosen = torch.where(old, odds[:, :, 1], odds[:, :, 0])
+        return F.binary_cross_entropy_with_logits(chosen, bits, reduction="sum") / math.log(2)
+
+
+def _density(values: Tensor) -> Tensor:
+    rows = [integer.density(image.numpy().astype(np.int32)) for image in values]
+    return torch.from_numpy(np.stack(rows))
+
+
+@torch.no_grad()
+def magnitudes(codec: AutoEncoder, images: Tensor, step: Tensor, plane: int) -> list[Tensor]:
+    """Magnitudes of the detail bands of ``images`` (n, 1, h, w), their lowest bit ``plane``.
+
+    Plane 0 is where the sparsifier sees the step; planes below are negative.
+    """
+    _, bands = codec.analyse(images)
+    codes = codec.sparsify(bands, step)
+    return [torch.floor(code.abs() * 2.0**-plane).long() for code in codes]
+
+
+def train_context(
+    codec: AutoEncoder,
+    pictures: Sequence[Picture],
+    *,
+    seconds: float,
+    seed: int = 1,
+    report: Callable[[str], None] = lambda _: None,
+) -> ContextNetworks:
+    """Fit context networks to the codes of a trained auto-encoder for about ``seconds``."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    draw = np.random.default_rng(seed)
+    networks = ContextNetworks()
+    optimiser = torch.optim.Adam(networks.parameters())
+    began = time.monotonic()
+    count, average = 0, 0.0
+    while (passed := (time.monotonic() - began) / seconds) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * passed))
+        images = random_crops(pictures, 3, 256, generator)
+        step = torch.exp(torch.from_numpy(draw.uniform(0.4, 4.0, (3, 1, 1, 1)))).float()
+        plane = int(draw.choice([0, 0, 0, 0, 1, 1, 2, 3, -1]))
+        bits = networks(magnitudes(codec, images, step, plane)) / images.numel()
+        optimiser.zero_grad()
+        (5 * bits).backward()
+        optimiser.step()
+        count, average = count + 1, 0.98 * average + 0.02 * float(bits.detach())
+        if count % 200 == 0:
+            report(f"{count} steps, {average:.4f} bits per pixel and plane")
+    return networks
+
+
+def export_context(networks: ContextNetworks, path: Path) -> None:
+    """Round the weights to integers and write the network that `ContextModel` runs.
+
+    Raises
+    ------
+    ValueError
+        If a sum of the integer network could exceed 2**24, where float32 stops being exact.
+    """
+    near, overall, first_bias, out, last_bias = [], [], [], [], []
+    for network in networks.classes:
+        assert isinstance(network, ContextNetwork)
+        width = network.width
+        scale = 2**FIRST_BITS / INPUT_UNIT
+        near.append(_integers(network.near.weight, scale).reshape(PLACES, width, -1, 3, 3))
+        overall.append(_integers(network.overall.weight, scale).reshape(PLACES, width, -1, 1, 1))
+        first_bias.append(
+            _integers(network.near.bias, 2**FIRST_BITS).reshape(PLACES, 1, width, 1, 1)
+        )
+        out.append(_integers(network.out.weight, 2**SECOND_BITS).reshape(PLACES, -1, width, 1, 1))
+        unit = HIDDEN_UNIT * 2**SECOND_BITS
+        bias = _integers(network.out.bias, unit) + unit // INDICES_PER_NAT // 2
+        last_bias.append(bias.reshape(PLACES, 1, -1, 1, 1))
+    tables = {
+        "near": np.concatenate(near),
+        "overall": np.concatenate(overall),
+        "first_bias": np.concatenate(first_bias),
+        "out": np.concatenate(out),
+        "last_bias": np.concatenate(last_bias),
+    }
+    _check_exact(tables)
+    onnx.save(_graph(tables), path)
+
+
+def _integers(weights: Tensor | None, scale: float) -> NDArray[np.float32]:
+    assert weights is not None
+    return np.rint(weights.detach().numpy().astype(np.float64) * scale).astype(np.float32)
+
+
+def _check_exact(tables: dict[str, NDArray[np.float32]]) -> None:
+    largest = float(max(integer._CURRENT.max(), integer._ABOVE.max()))
+    first = np.abs(tables["near"]).sum((2, 3, 4)) * largest
+    first += np.abs(tables["overall"]).sum((2, 3, 4)) * len(integer._SHARES)
+    first += np.abs(tables["first_bias"]).reshape(first.shape)
+    last = np.abs(tables["out"]).sum((2, 3, 4)) * MAX_HIDDEN
+    last += np.abs(tables["last_bias"]).reshape(last.shape)
+    if max(first.max(), last.max()) >= 2**24:
+        raise ValueError("the integer context network could exceed the exact range of float32")
+
+
+def _graph(tables: dict[str, NDArray[np.float32]]) -> onnx.ModelProto:
+    def constant(name: str, value: float) -> TensorProto:
+        return numpy_helper.from_array(np.array(value, dtype=np.float32), name)
+
+    unit = HIDDEN_UNIT * 2**SECOND_BITS // INDICES_PER_NAT
+    weights = [numpy_helper.from_array(table, f"all_{name}") for name, table in tables.items()]
+    constants = [
+        constant("hidden_unit", HIDDEN_UNIT / 2**FIRST_BITS),
+        constant("max_hidden", MAX_HIDDEN),
+        constant("index_unit", 1 / unit),
+        constant("even", integer.EVEN_ODDS),
+        constant("zero", 0),
+        constant("max_index", 127),
+        numpy_helper.from_array(np.array([0], dtype=np.int64), "first_axis"),
+    ]
+    nodes = [helper.make_node("Gather", [f"all_{name}", "place"], [name]) for name in tables]
+    nodes += [
+        helper.make_node("Conv", ["cells", "near"], ["a"], pads=[1, 1, 1, 1]),
+        helper.make_node("Conv", ["densities", "overall"], ["b"]),
+        helper.make_node("Add", ["b", "first_bias"], ["c"]),
+        helper.make_node("Add", ["a", "c"], ["d"]),
+        helper.make_node("Mul", ["d", "hidden_unit"], ["e"]),
+        helper.make_node("Floor", ["e"], ["f"]),
+        helper.make_node("Clip", ["f", "zero", "max_hidden"], ["hidden"]),
+        helper.make_node("Conv", ["hidden", "out"], ["g"]),
+        helper.make_node("Add", ["g", "last_bias"], ["h"]),
+        helper.make_node("Mul", ["h", "index_unit"], ["i"]),
+        helper.make_node("Floor", ["i"], ["j"]),
+        helper.make_node("Add", ["j", "even"], ["k"]),
+        helper.make_node("Clip", ["k", "zero", "max_index"], ["l"]),
+        helper.make_node("Squeeze", ["l", "first_axis"], ["indices"]),
+    ]
+    floats = TensorProto.FLOAT
+    graph = helper.make_graph(
+        nodes,
+        "context",
+        [
+            helper.make_tensor_value_info(
+                "cells", floats, [1, integer.CHANNELS, "rows", "columns"]
+            ),
+            helper.make_tensor_value_info("densities", floats, [1, 2 * BANDS, 1, 1]),
+            helper.make_tensor_value_info("place", TensorProto.INT64, []),
+        ],
+        [helper.make_tensor_value_info("indices", floats, [2 * BANDS, "rows", "columns"])],
+        [*weights, *constants],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def prior_probabilities() -> NDArray[np.int64]:
+    """Return the probability table that the indices stand for before calibration, in 1/65536."""
+    nats = (np.arange(128) - integer.EVEN_ODDS) / INDICES_PER_NAT
+    return np.clip(np.rint(2**16 / (1 + np.exp(-nats))), 1, 2**16 - 1).astype(np.int64)
+
+
+def calibrate(ones: NDArray[np.int64], total: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the probability table that counted bits per index suggest, kept near the prior."""
+    weight = 200.0
+    prior = prior_probabilities() / 2**16
+    share = (ones + weight * prior) / (total + weight)
+    return np.clip(np.rint(share * 2**16), 1, 2**16 - 1).astype(np.int64)
+
+
+__all__ = ["SCALES", "ContextNetworks", "calibrate", "export_context", "train_context"]

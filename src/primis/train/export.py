@@ -1,0 +1,111 @@
+"""From trained weights to a model bundle: ONNX files, integer tables, manifest, golden example."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from primis.train.lifting import Scale
+from primis.train.networks import DISTINCT_SCALES, AutoEncoder, Restorer, Sparsifier
+
+OPSET = 18
+
+
+class _Analysis(nn.Module):
+    def __init__(self, scale: Scale) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        return self.scale.analyse(image)
+
+
+class _Synthesis(nn.Module):
+    def __init__(self, scale: Scale) -> None:
+        super().__init__()
+        self.scale = scale
+
+    def forward(self, smooth: Tensor, details: Tensor) -> Tensor:
+        return self.scale.synthesise(smooth, details)
+
+
+class _Sparsification(nn.Module):
+    def __init__(self, sparsifier: Sparsifier) -> None:
+        super().__init__()
+        self.sparsifier = sparsifier
+
+    def forward(self, details: Tensor, parents: Tensor) -> Tensor:
+        return details + self.sparsifier(details, parents)
+
+
+class _Restoration(nn.Module):
+    def __init__(self, restorer: Restorer) -> None:
+        super().__init__()
+        self.restorer = restorer
+
+    def forward(
+        self, image: Tensor, fine: Tensor, coarse: Tensor, fine_half: Tensor, coarse_half: Tensor
+    ) -> Tensor:
+        return image + self.restorer(image, fine, coarse, fine_half, coarse_half)
+
+
+def export_networks(codec: AutoEncoder, folder: Path) -> None:
+    """Write the networks of ``codec`` as ONNX files into ``folder``."""
+    codec = codec.eval().cpu()
+    for number in range(DISTINCT_SCALES):
+        scale, sparsifier = codec.scale(number), codec.sparsifiers[number]
+        assert isinstance(sparsifier, Sparsifier)
+        image, smooth, details = (
+            torch.zeros(1, 1, 64, 96),
+            torch.zeros(1, 1, 32, 48),
+            torch.zeros(1, 3, 32, 48),
+        )
+        _export(
+            _Analysis(scale), {"image": image}, ("smooth", "details"), folder / f"analysis_{number}"
+        )
+        _export(
+            _Synthesis(scale),
+            {"smooth": smooth, "details": details},
+            ("image",),
+            folder / f"synthesis_{number}",
+        )
+        _export(
+            _Sparsification(sparsifier),
+            {"details": details, "parents": torch.ones(1, 3, 32, 48)},
+            ("codes",),
+            folder / f"sparsify_{number}",
+        )
+    _export(
+        _Restoration(codec.restorer),
+        {
+            "image": torch.zeros(1, 1, 64, 96),
+            "fine": torch.zeros(1, 3, 32, 48),
+            "coarse": torch.zeros(1, 3, 16, 24),
+            "fine_half": torch.zeros(1, 3, 32, 48),
+            "coarse_half": torch.zeros(1, 3, 16, 24),
+        },
+        ("restored",),
+        folder / "restore",
+    )
+
+
+def _export(
+    network: nn.Module, inputs: dict[str, Tensor], outputs: tuple[str, ...], stem: Path
+) -> None:
+    shapes = tuple(
+        {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} for tensor in inputs.values()
+    )
+    program = torch.onnx.export(
+        network.eval(),
+        tuple(inputs.values()),
+        input_names=list(inputs),
+        output_names=list(outputs),
+        dynamic_shapes=shapes,
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    )
+    assert program is not None
+    program.save(stem.with_suffix(".onnx"))

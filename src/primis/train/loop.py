@@ -1,0 +1,150 @@
+"""The training loop: one resumable command on one CPU, one GPU or many processes."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+from primis.train.data import Picture, load_split, random_crops
+from primis.train.networks import SCALES
+from primis.train.objective import TrainedAutoEncoder
+
+RATE_MODEL_SPEED = 4.0  # times the learning rate of the codec, whose gradients need it
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides the outcome of a run.
+
+    ``steps`` optimiser steps on ``batch`` crops of ``crop`` pixels; the learning rate falls from
+    ``learning_rate`` to zero along a half cosine. Quantiser steps are drawn log-uniformly between
+    ``finest`` and ``coarsest`` grey levels (of 255).
+    """
+
+    data: str
+    steps: int = 16_000
+    batch: int = 8
+    crop: int = 192
+    learning_rate: float = 8e-4
+    finest: float = 1.5
+    coarsest: float = 80.0
+    seed: int = 1
+    freeze_encoder: bool = False
+
+
+def step_size(config: TrainConfig, step: int) -> float:
+    """Learning rate at ``step``: short warm-up, then half a cosine."""
+    warm = min(1.0, (step + 1) / 200)
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def train(config: TrainConfig, folder: Path, *, accelerator: str = "auto") -> None:
+    """Train into ``folder``, resuming from the checkpoint there if there is one."""
+    fabric = Fabric(accelerator=accelerator, devices="auto" if accelerator != "cpu" else 1)
+    fabric.launch()
+    fabric.seed_everything(config.seed + fabric.global_rank)
+    folder.mkdir(parents=True, exist_ok=True)
+    if fabric.is_global_zero:
+        (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n")
+
+    bare = TrainedAutoEncoder()
+    if config.freeze_encoder:
+        for part in (bare.codec.scales, bare.codec.sparsifiers):
+            part.requires_grad_(False)
+    average = torch.optim.swa_utils.AveragedModel(
+        bare, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
+    ).to(fabric.device)
+    groups = [
+        {"params": [p for p in part.parameters() if p.requires_grad], "speed": speed}
+        for part, speed in ((bare.codec, 1.0), (bare.rate, RATE_MODEL_SPEED))
+    ]
+    model, optimiser = fabric.setup(bare, torch.optim.Adam(groups))
+    checkpoint = folder / "checkpoint.pt"
+    start = 0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
+        bare.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimiser.load_state_dict(state["optimiser"])
+        start = state["step"]
+    pictures = load_split(Path(config.data), "train")
+    validation = load_split(Path(config.data), "val")[::12]
+    writer = SummaryWriter(str(folder)) if fabric.is_global_zero else None
+    generator = torch.Generator().manual_seed(hash((config.seed, start, fabric.global_rank)))
+
+    began = time.monotonic()
+    for step in range(start, config.steps):
+        for group in optimiser.param_groups:
+            group["lr"] = group["speed"] * step_size(config, step)
+        crops = random_crops(pictures, config.batch, config.crop, generator).to(fabric.device)
+        quantiser = random_steps(config, generator).to(fabric.device)
+        cost = model(crops, quantiser, random_cuts(config.batch, generator).to(fabric.device))
+        fabric.backward(cost.loss)
+        fabric.clip_gradients(model, optimiser, max_norm=1.0, error_if_nonfinite=False)
+        optimiser.step()
+        optimiser.zero_grad()
+        average.update_parameters(bare)
+        if writer is not None and (step + 1) % 50 == 0:
+            writer.add_scalar("train/loss", cost.loss.item(), step + 1)
+            writer.add_scalar("train/seconds", time.monotonic() - began, step + 1)
+        if fabric.is_global_zero and ((step + 1) % 500 == 0 or step + 1 == config.steps):
+            state = {
+                "model": bare.state_dict(),
+                "average": average.state_dict(),
+                "optimiser": optimiser.state_dict(),
+                "step": step + 1,
+            }
+            torch.save(state, checkpoint.with_suffix(".tmp"))
+            checkpoint.with_suffix(".tmp").replace(checkpoint)
+            assert isinstance(average.module, TrainedAutoEncoder)
+            report = validate(average.module, validation)
+            report |= {"step": step + 1, "seconds": round(time.monotonic() - began, 1)}
+            with (folder / "curve.jsonl").open("a") as curve:
+                curve.write(json.dumps(report) + "\n")
+            if writer is not None:
+                for name, value in report.items():
+                    writer.add_scalar(f"validation/{name}", value, step + 1)
+
+
+def random_steps(config: TrainConfig, generator: torch.Generator) -> Tensor:
+    """Draw quantiser steps (batch, 1, 1, 1)."""
+    low, high = math.log(config.finest), math.log(config.coarsest)
+    draw = torch.rand(config.batch, 1, 1, 1, generator=generator)
+    return torch.exp(low + (high - low) * draw)
+
+
+def random_cuts(count: int, generator: torch.Generator) -> Tensor:
+    """Draw where the last bit-plane ends (count,): at its end for half of the images."""
+    whole = torch.rand(count, generator=generator) < 0.5
+    cut = torch.randint(4 * (SCALES - 3), 4 * SCALES, (count,), generator=generator)
+    return torch.where(whole, torch.full_like(cut, 4 * SCALES), cut)
+
+
+@torch.no_grad()
+def validate(model: TrainedAutoEncoder, pictures: list[Picture]) -> dict[str, float]:
+    """Loss, PSNR (dB) and estimated bits per pixel at four quantiser steps."""
+    model.eval()
+    report: dict[str, float] = {}
+    losses = []
+    for quantiser in (6.0, 12.0, 24.0, 48.0):
+        error, bits = 0.0, 0.0
+        for picture in pictures:
+            rows, columns = (extent // 64 * 64 for extent in picture.shape)
+            x = torch.from_numpy(picture[:rows, :columns].copy()).float()[None, None]
+            cost = model(x, torch.full((1, 1, 1, 1), quantiser), torch.tensor([4 * SCALES]))
+            losses.append(cost.loss.item())
+            error += 10 * math.log10(255**2 / (cost.distortion.item() * quantiser**2))
+            bits += cost.bits.item()
+        report[f"psnr_{quantiser:g}"] = round(error / len(pictures), 3)
+        report[f"bpp_{quantiser:g}"] = round(bits / len(pictures), 4)
+    report["loss"] = round(sum(losses) / len(losses), 5)
+    model.train()
+    return report

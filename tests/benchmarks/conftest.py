@@ -1,0 +1,16 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+
+@pytest.fixture
+def picture():
+    """Blobs with soft edges and some grain, 8 bits, 96x112."""
+    rows, columns = np.mgrid[:96, :112] / 100
+    grain = np.random.default_rng(3).normal(0, 3, rows.shape)
+    blobs = np.sin(9 * rows + 3 * columns) * np.cos(7 * columns) + np.hypot(rows, columns)
+    return np.clip(110 + 60 * blobs + grain, 0, 255).astype(np.uint8)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyrage
 from numpy.typing import NDArray
-from primis.api import protect_image, reconstruct_image
 
+from primis.api import protect, reconstruct
 from primis.images import Attributes, Image
 from primis.keys import Keyring
 from primis.obfuscation import Level
@@ -43,11 +43,10 @@ def encode(
     """
     image = Image(pixels, Attributes(bits=bits))
     keyring = _keyring()
-    public = protect_image(image, rate=bits_per_pixel, keyring=keyring)
+    public = protect(image, keyring, name="benchmark", rate=bits_per_pixel).data
 
     def decode() -> Pixels:
-        opened = reconstruct_image(public, keyring, level=Level[level.upper()])
-        return opened.pixels
+        return reconstruct(public, keyring, level=Level[level.upper()]).image.pixels
 
     return len(public) + KEY_SIZE, decode
 

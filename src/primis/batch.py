@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
@@ -121,7 +123,7 @@ def over_pool(
             yield task if isinstance(task, PrimisError) else work(task)
         return
     pool = ProcessPoolExecutor(
-        processes, mp_context=get_context("spawn"), initializer=_set_up_worker
+        processes, mp_context=get_context("spawn"), initializer=_ignore_interrupts
     )
     pending: deque[Future[Result | PrimisError]] = deque()
     try:
@@ -132,7 +134,8 @@ def over_pool(
         while pending:
             yield _outcome(pending.popleft())
     finally:
-        pool.shutdown(cancel_futures=True)
+        with _uninterrupted():  # a second interrupt in the middle of it could leave it waiting
+            pool.shutdown(cancel_futures=True)
 
 
 def protect_files(
@@ -156,6 +159,7 @@ def protect_files(
     UsageError, StoreError
         If the keyring cannot be saved; nothing that it does not remember was published.
     """
+    processes = min(processes, len(paths))
     work = partial(
         _protect_file,
         secrets=_Secrets.of(keyring),
@@ -163,8 +167,9 @@ def protect_files(
         scheme=scheme,
         original=original,
         allow_burned_in=allow_burned_in,
+        threads=_threads(processes),
     )
-    outcomes = over_pool(work, paths, processes=min(processes, len(paths)))
+    outcomes = over_pool(work, paths, processes=processes)
     return _publish(outcomes, keyring, keyring_path, out)
 
 
@@ -212,8 +217,16 @@ def reconstruct_files(
         How many to use.
     """
     tasks = (attempt(partial(_open_file, keys=keys, level=level), path) for path in paths)
-    work = partial(_reconstruct_file, out=out, level=level, as_=as_, overwrite=overwrite)
-    return over_pool(work, tasks, processes=min(processes, len(paths)))
+    processes = min(processes, len(paths))
+    work = partial(
+        _reconstruct_file,
+        out=out,
+        level=level,
+        as_=as_,
+        overwrite=overwrite,
+        threads=_threads(processes),
+    )
+    return over_pool(work, tasks, processes=processes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +287,7 @@ def _protect_file(
     scheme: Scheme,
     original: bool,
     allow_burned_in: bool,
+    threads: int | None,
 ) -> _Prepared:
     from primis.api import protect
     from primis.images import read_image
@@ -281,7 +295,15 @@ def _protect_file(
     image = read_image(path, allow_burned_in=allow_burned_in)
     keyring = secrets.keyring()
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    protected = protect(image, keyring, name=name, rate=rate, scheme=scheme, original=original)
+    protected = protect(
+        image,
+        keyring,
+        name=name,
+        rate=rate,
+        scheme=scheme,
+        original=original,
+        threads=threads,
+    )
     entry = keyring.images[protected.image_id]
     return _Prepared(protected.image_id, protected.data, entry)
 
@@ -308,12 +330,13 @@ def _reconstruct_file(
     level: Level | None,
     as_: Format | None,
     overwrite: bool,
+    threads: int | None,
 ) -> Reconstructed:
     from primis import __version__
     from primis.api import reconstruct
     from primis.images import write_image
 
-    made = reconstruct(task.data, task.key, level=level)
+    made = reconstruct(task.data, task.key, level=level, threads=threads)
     as_ = as_ or ("dicom" if made.image.attributes.source == "dicom" else "png")
     target = out / (made.image_id.hex() + {"dicom": ".dcm", "png": ".png", "npy": ".npy"}[as_])
     if target.exists() and target.samefile(task.path):
@@ -382,9 +405,26 @@ def _make_folder(path: Path) -> None:
         raise StoreError(f"{path} cannot be made a folder: {error.strerror}") from error
 
 
-def _set_up_worker() -> None:
+def _threads(processes: int) -> int | None:
+    """Threads for the networks: several processes need only one each."""
+    return 1 if processes > 1 else None
+
+
+def _ignore_interrupts() -> None:
     """Leave the interrupt key to the parent process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():  # gets no interrupts anyway
+        yield
+        return
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _submit(

@@ -26,13 +26,14 @@ _DIGEST_LENGTH = 32
 def body_lengths(available: int) -> list[int]:
     """Split ``available`` bytes among preview, diagnostic and full.
 
-    The shares are fixed; a level too short to hold anything is made as long as it must be.
+    The shares are fixed; a level too short to hold anything is made as long as it must be, at the
+    expense of those above it.
     """
-    ends = [int(available * share) for share in _SHARES]
-    lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
     least = [bitstream.minimum_length(level) for level in range(CODED_LEVELS)]
     least[0] += 1 + _NOTES_LENGTH
-    lengths = [max(*pair) for pair in zip(lengths, least, strict=True)]
+    lengths: list[int] = []
+    for share, minimum in zip(_SHARES, least, strict=True):
+        lengths.append(max(minimum, int(available * share) - sum(lengths)))
     return [lengths[0], *(bitstream.usable_length(level, lengths[level]) for level in (1, 2))]
 
 
@@ -91,9 +92,8 @@ def write_original(pixels: Pixels) -> bytes:
     little about the content.
     """
     coded = imagecodecs.jpegxl_encode(pixels, lossless=True, effort=5)
-    grain = -(-pixels.nbytes // _ORIGINAL_GRAIN)
     body = _digest(pixels) + len(coded).to_bytes(4, "big") + coded
-    return body.ljust(-(-len(body) // grain) * grain, b"\0")
+    return body.ljust(_filled_length(len(body), pixels.nbytes), b"\0")
 
 
 def read_original(body: bytes, attributes: Attributes, shape: tuple[int, int]) -> Pixels:
@@ -102,12 +102,15 @@ def read_original(body: bytes, attributes: Attributes, shape: tuple[int, int]) -
     Raises
     ------
     DamagedFileError
-        If they do not decode to the digest written beside them.
+        If they do not decode to the digest written beside them, or something is behind them.
     """
     start = _DIGEST_LENGTH + 4
-    length = int.from_bytes(body[_DIGEST_LENGTH:start], "big")
+    end = start + int.from_bytes(body[_DIGEST_LENGTH:start], "big")
+    raw = shape[0] * shape[1] * attributes.dtype.itemsize
+    if len(body) != _filled_length(end, raw) or any(body[end:]):
+        raise DamagedFileError("the level original does not have the length of its content")
     try:
-        pixels = np.asarray(imagecodecs.jpegxl_decode(body[start : start + length]))
+        pixels = np.asarray(imagecodecs.jpegxl_decode(body[start:end]))
     except Exception as error:  # the decoder's own error class differs between releases
         raise DamagedFileError("the original does not decode") from error
     if (
@@ -117,6 +120,11 @@ def read_original(body: bytes, attributes: Attributes, shape: tuple[int, int]) -
     ):
         raise DamagedFileError("the original does not decode to the pixels it was made from")
     return pixels
+
+
+def _filled_length(length: int, raw: int) -> int:
+    grain = -(-raw // _ORIGINAL_GRAIN)
+    return -(-length // grain) * grain
 
 
 def _digest(pixels: Pixels) -> bytes:

@@ -103,6 +103,7 @@ def test_a_keyring_that_cannot_be_saved_stops_the_batch_before_anything_is_publi
     assert not Path("public").exists()
 
 
+@pytest.mark.slow
 def test_a_keyring_sealed_with_a_passphrase_works_in_several_processes(inputs):
     keyring = Keyring.create(Passphrase("tree house"))
     made = list(protect_files(inputs, keyring, Path("k"), Path("public"), rate=2, processes=2))

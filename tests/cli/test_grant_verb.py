@@ -88,6 +88,13 @@ def test_a_grant_can_be_sealed_with_a_passphrase(run, owner):
     assert opened.exit_code == 0
 
 
+def test_a_passphrase_that_nobody_gives_is_a_usage_error(run, owner):
+    made = run("grant", *KEYS, "--passphrase", "-o", "p.age")
+    assert made.exit_code == 2
+    assert "no passphrase was given" in made.stderr
+    assert not Path("p.age").exists()
+
+
 def test_recipients_come_from_files_too(run, owner, partner):
     Path("partners").write_text(f"# all\n{partner}\n{owner.recipient}\n")
     assert run("grant", *KEYS, "--to-file", "partners", "-o", "partner.age").exit_code == 0

@@ -9,6 +9,7 @@ PAGES = sorted(
 )
 
 
-def code_blocks(page: Path, language: str) -> list[str]:
-    """Contents of a page's fenced code blocks in a language, in order."""
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+def code_blocks(page: Path, *languages: str) -> list[str]:
+    """Contents of a page's fenced code blocks in any of the languages, in order."""
+    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [content for language, content in fenced if language in languages]

@@ -32,7 +32,7 @@ class _File(click.Path):
         return super().convert(value, param, ctx)
 
 
-FILE, _FOLDER = _File(), _File(folder=True)
+FILE, FOLDER = _File(), _File(folder=True)
 
 _LEVELS = [level.label for level in Level]
 
@@ -60,7 +60,7 @@ def out_file(help_: str) -> Decorator:
 
 def out_folder(help_: str) -> Decorator:
     """Name the output folder."""
-    return click.option("-o", "out", type=_FOLDER, required=True, metavar="DIR", help=help_)
+    return click.option("-o", "out", type=FOLDER, required=True, metavar="DIR", help=help_)
 
 
 def level(help_: str, default: Level | None = None) -> Decorator:

@@ -17,6 +17,7 @@ from primis.cli.keygen import keygen
 from primis.cli.protect import protect
 from primis.cli.reconstruct import reconstruct
 from primis.cli.rekey import rekey
+from primis.cli.train import train
 from primis.cli.verify import verify
 from primis.errors import PrimisError, UnknownModelError, UsageError
 
@@ -108,5 +109,5 @@ def main() -> None:
     """
 
 
-for _verb in (keygen, protect, images, grant, reconstruct, inspect, verify, rekey):
+for _verb in (keygen, protect, images, grant, reconstruct, inspect, verify, rekey, train):
     main.add_command(_verb)

@@ -16,7 +16,7 @@ from primis.codec.layout import Layout
 from primis.codec.networks import Networks, session_options
 from primis.codec.tiling import Maps
 
-_SPARE_PLANES = 2
+SPARE_PLANES = 2
 """Codes below the one that the rate asks for: coded only where bytes are left."""
 
 _FINEST_STEP = 2.0**-6  # grey levels; below it an integer image is exact anyway
@@ -87,8 +87,8 @@ class Codec:
         """
         layout = Layout(*pixels.shape)
         details, smooth = self._networks.analyse(pixels.astype(np.float32), layout)
-        step = self._step(details, budget)
-        finest = bitstream.decode_step(bitstream.encode_step(step / 2**_SPARE_PLANES))
+        step = self._step(details, smooth, budget)
+        finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
         sparse = self._networks.sparsify([bands / np.float32(step) for bands in details])
         offset = round(float(smooth.mean()) / finest)
         scale = np.float32(step / finest)
@@ -98,13 +98,13 @@ class Codec:
         ]
         return SparseCodes(layout, finest, offset, tuple(values), 0, everything_known(layout))
 
-    def _step(self, details: list[Maps], budget: int) -> float:
+    def _step(self, details: list[Maps], smooth: Maps, budget: int) -> float:
         magnitudes = np.abs(np.concatenate([bands.ravel() for bands in details]))
         count = min(len(magnitudes), max(1, round(8 * budget / self.model.bits_per_code)))
         step = float(np.partition(magnitudes, -count)[-count])
-        largest = float(magnitudes.max())
+        largest = max(float(magnitudes.max()), float(np.abs(smooth - smooth.mean()).max()))
         least: float = largest / 2.0 ** (bitstream.MAX_PLANES - 4)
-        return max(step, _FINEST_STEP * 2.0**_SPARE_PLANES, least)
+        return max(step, _FINEST_STEP * 2.0**SPARE_PLANES, least)
 
     def decode(self, codes: SparseCodes, bits: int) -> Pixels:
         """Reconstruct an image from what is known of its codes.

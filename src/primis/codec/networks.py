@@ -159,7 +159,7 @@ class Networks:
                 (coarse_half, CELL // 4),
             ],
             (CELL,),
-            tile=96,
+            tile=128,
             halo=14,
         )
         return restored[0, :rows, :columns]

@@ -5,11 +5,12 @@ position a sign drawn from the operating system's generator. True signs are as g
 so noise and code have one distribution: neither a threshold nor a histogram tells them apart.
 The key is the support of every code, entropy-coded; it takes kilobytes per image.
 
-Its secrecy is combinatorial and empirical, and weaker than that of the keystream: neighbouring
-true signs are not quite independent, candidates can be verified by correlation, and publishing
-one image twice gives the support away, because only noise differs. It is here for research and
-comparison. (Shiri, Razeghi, Ferdowsi et al., J. Biomed. Inform. 2024, doi
-10.1016/j.jbi.2024.104583; Razeghi, Voloshynovskiy, Kostadinov, Taran, IEEE WIFS 2017.)
+Its secrecy is combinatorial and empirical, and weaker than that of the keystream: where the
+support is dense, on the coarsest scales, there is no noise to hide among, and the public signs
+outline the picture; neighbouring true signs are not quite independent, candidates can be verified
+by correlation, and publishing one image twice gives the support away, because only noise differs.
+It is here for research and comparison. (Shiri, Razeghi, Ferdowsi et al., J. Biomed. Inform. 2024,
+doi 10.1016/j.jbi.2024.104583; Razeghi, Voloshynovskiy, Kostadinov, Taran, IEEE WIFS 2017.)
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from primis.codec import context as integer
 from primis.codec.layout import BANDS, PHASES
 from primis.train.data import Picture, random_crops
-from primis.train.networks import SCALES, AutoEncoder
+from primis.train.networks import AutoEncoder
 
 PLACES = len(PHASES)
 INPUT_UNIT = 16.0  # integer features per unit of the float network
 HIDDEN_UNIT = 32
 INDICES_PER_NAT = 8
-FIRST_BITS, SECOND_BITS, MAX_HIDDEN = 12, 8, 1023
+FIRST_BITS, NEXT_BITS, MAX_HIDDEN = 12, 8, 1023
+INDEX_UNIT = HIDDEN_UNIT * 2**NEXT_BITS // INDICES_PER_NAT
 OPSET = 18
 
 
@@ -38,6 +39,7 @@ class ContextNetwork(nn.Module):
             PLACES * integer.CHANNELS, PLACES * width, 3, padding=1, groups=PLACES
         )
         self.overall = nn.Linear(2 * BANDS, PLACES * width, bias=False)
+        self.middle = nn.Conv2d(PLACES * width, PLACES * width, 1, groups=PLACES)
         self.out = nn.Conv2d(PLACES * width, PLACES * 2 * BANDS, 1, groups=PLACES)
         with torch.no_grad():
             assert self.out.bias is not None
@@ -47,7 +49,8 @@ class ContextNetwork(nn.Module):
         """Map (n, 4 * 15, h, w) and (n, 6) integer features to (n, 4, 2, 3, h, w) log-odds."""
         hidden = self.near(cells / INPUT_UNIT)
         hidden = hidden + self.overall(densities / INPUT_UNIT)[:, :, None, None]
-        return self.out(F.relu(hidden)).unflatten(1, (PLACES, 2, BANDS))
+        hidden = F.relu(self.middle(F.relu(hidden)))
+        return self.out(hidden).unflatten(1, (PLACES, 2, BANDS))
 
 
 class ContextNetworks(nn.Module):
@@ -108,31 +111,30 @@ def train_context(
     codec: AutoEncoder,
     pictures: Sequence[Picture],
     *,
-    seconds: float,
+    steps: int,
     seed: int = 1,
     report: Callable[[str], None] = lambda _: None,
 ) -> ContextNetworks:
-    """Fit context networks to the codes of a trained auto-encoder for about ``seconds``."""
+    """Fit context networks to the codes of a trained auto-encoder."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     draw = np.random.default_rng(seed)
     networks = ContextNetworks()
     optimiser = torch.optim.Adam(networks.parameters())
-    began = time.monotonic()
-    count, average = 0, 0.0
-    while (passed := (time.monotonic() - began) / seconds) < 1:
+    average = 0.0
+    for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * passed))
+            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
         images = random_crops(pictures, 3, 256, generator)
-        step = torch.exp(torch.from_numpy(draw.uniform(0.4, 4.0, (3, 1, 1, 1)))).float()
+        quantiser = torch.exp(torch.from_numpy(draw.uniform(0.4, 4.0, (3, 1, 1, 1)))).float()
         plane = int(draw.choice([0, 0, 0, 0, 1, 1, 2, 3, -1]))
-        bits = networks(magnitudes(codec, images, step, plane)) / images.numel()
+        bits = networks(magnitudes(codec, images, quantiser, plane)) / images.numel()
         optimiser.zero_grad()
         (5 * bits).backward()
         optimiser.step()
-        count, average = count + 1, 0.98 * average + 0.02 * float(bits.detach())
-        if count % 200 == 0:
-            report(f"{count} steps, {average:.4f} bits per pixel and plane")
+        average = 0.98 * average + 0.02 * float(bits.detach())
+        if (step + 1) % 200 == 0:
+            report(f"step {step + 1} of {steps}: {average:.4f} bits per pixel and plane")
     return networks
 
 
@@ -144,27 +146,23 @@ def export_context(networks: ContextNetworks, path: Path) -> None:
     ValueError
         If a sum of the integer network could exceed 2**24, where float32 stops being exact.
     """
-    near, overall, first_bias, out, last_bias = [], [], [], [], []
+    parts = []
     for network in networks.classes:
         assert isinstance(network, ContextNetwork)
-        width = network.width
-        scale = 2**FIRST_BITS / INPUT_UNIT
-        near.append(_integers(network.near.weight, scale).reshape(PLACES, width, -1, 3, 3))
-        overall.append(_integers(network.overall.weight, scale).reshape(PLACES, width, -1, 1, 1))
-        first_bias.append(
-            _integers(network.near.bias, 2**FIRST_BITS).reshape(PLACES, 1, width, 1, 1)
+        first, following = 2**FIRST_BITS, 2**NEXT_BITS
+        last_bias = _integers(network.out.bias, HIDDEN_UNIT * following) + INDEX_UNIT // 2
+        parts.append(
+            {
+                "near": _integers(network.near.weight, first / INPUT_UNIT),
+                "overall": _integers(network.overall.weight, first / INPUT_UNIT)[..., None, None],
+                "near_bias": _integers(network.near.bias, first),
+                "middle": _integers(network.middle.weight, following),
+                "middle_bias": _integers(network.middle.bias, HIDDEN_UNIT * following),
+                "out": _integers(network.out.weight, following),
+                "out_bias": last_bias,
+            }
         )
-        out.append(_integers(network.out.weight, 2**SECOND_BITS).reshape(PLACES, -1, width, 1, 1))
-        unit = HIDDEN_UNIT * 2**SECOND_BITS
-        bias = _integers(network.out.bias, unit) + unit // INDICES_PER_NAT // 2
-        last_bias.append(bias.reshape(PLACES, 1, -1, 1, 1))
-    tables = {
-        "near": np.concatenate(near),
-        "overall": np.concatenate(overall),
-        "first_bias": np.concatenate(first_bias),
-        "out": np.concatenate(out),
-        "last_bias": np.concatenate(last_bias),
-    }
+    tables = {name: np.concatenate([_by_place(part[name]) for part in parts]) for name in parts[0]}
     _check_exact(tables)
     onnx.save(_graph(tables), path)
 
@@ -174,49 +172,71 @@ def _integers(weights: Tensor | None, scale: float) -> NDArray[np.float32]:
     return np.rint(weights.detach().numpy().astype(np.float64) * scale).astype(np.float32)
 
 
+def _by_place(table: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Split output channels by place; biases become (places, 1, channels, 1, 1)."""
+    if table.ndim == 1:
+        return table.reshape(PLACES, 1, -1, 1, 1)
+    return table.reshape(PLACES, -1, *table.shape[1:])
+
+
 def _check_exact(tables: dict[str, NDArray[np.float32]]) -> None:
-    largest = float(max(integer._CURRENT.max(), integer._ABOVE.max()))
-    first = np.abs(tables["near"]).sum((2, 3, 4)) * largest
-    first += np.abs(tables["overall"]).sum((2, 3, 4)) * len(integer._SHARES)
-    first += np.abs(tables["first_bias"]).reshape(first.shape)
-    last = np.abs(tables["out"]).sum((2, 3, 4)) * MAX_HIDDEN
-    last += np.abs(tables["last_bias"]).reshape(last.shape)
-    if max(first.max(), last.max()) >= 2**24:
-        raise ValueError("the integer context network could exceed the exact range of float32")
+    feature = float(max(integer._CURRENT.max(), integer._ABOVE.max()))
+    bounds = {
+        "near": _reach(tables["near"], feature) + _reach(tables["overall"], len(integer._SHARES)),
+        "middle": _reach(tables["middle"], MAX_HIDDEN),
+        "out": _reach(tables["out"], MAX_HIDDEN),
+    }
+    for name, bound in bounds.items():
+        bias = np.abs(tables[f"{name}_bias"]).reshape(bound.shape)
+        if (bound + bias).max() >= 2**24:
+            raise ValueError(f"layer {name} of the context network could exceed 2**24")
+
+
+def _reach(weights: NDArray[np.float32], largest: float) -> NDArray[np.float32]:
+    """Largest sum that inputs up to ``largest`` give in each output channel."""
+    sums: NDArray[np.float32] = np.abs(weights).sum((2, 3, 4)) * np.float32(largest)
+    return sums
 
 
 def _graph(tables: dict[str, NDArray[np.float32]]) -> onnx.ModelProto:
     def constant(name: str, value: float) -> TensorProto:
         return numpy_helper.from_array(np.array(value, dtype=np.float32), name)
 
-    unit = HIDDEN_UNIT * 2**SECOND_BITS // INDICES_PER_NAT
     weights = [numpy_helper.from_array(table, f"all_{name}") for name, table in tables.items()]
     constants = [
-        constant("hidden_unit", HIDDEN_UNIT / 2**FIRST_BITS),
-        constant("max_hidden", MAX_HIDDEN),
-        constant("index_unit", 1 / unit),
-        constant("even", integer.EVEN_ODDS),
+        constant("near_unit", HIDDEN_UNIT / 2**FIRST_BITS),
+        constant("middle_unit", 1 / 2**NEXT_BITS),
+        constant("out_unit", 1 / INDEX_UNIT),
         constant("zero", 0),
+        constant("max_hidden", MAX_HIDDEN),
+        constant("even", integer.EVEN_ODDS),
         constant("max_index", 127),
         numpy_helper.from_array(np.array([0], dtype=np.int64), "first_axis"),
     ]
     nodes = [helper.make_node("Gather", [f"all_{name}", "place"], [name]) for name in tables]
-    nodes += [
-        helper.make_node("Conv", ["cells", "near"], ["a"], pads=[1, 1, 1, 1]),
-        helper.make_node("Conv", ["densities", "overall"], ["b"]),
-        helper.make_node("Add", ["b", "first_bias"], ["c"]),
-        helper.make_node("Add", ["a", "c"], ["d"]),
-        helper.make_node("Mul", ["d", "hidden_unit"], ["e"]),
-        helper.make_node("Floor", ["e"], ["f"]),
-        helper.make_node("Clip", ["f", "zero", "max_hidden"], ["hidden"]),
-        helper.make_node("Conv", ["hidden", "out"], ["g"]),
-        helper.make_node("Add", ["g", "last_bias"], ["h"]),
-        helper.make_node("Mul", ["h", "index_unit"], ["i"]),
-        helper.make_node("Floor", ["i"], ["j"]),
-        helper.make_node("Add", ["j", "even"], ["k"]),
-        helper.make_node("Clip", ["k", "zero", "max_index"], ["l"]),
-        helper.make_node("Squeeze", ["l", "first_axis"], ["indices"]),
-    ]
+
+    def node(operation: str, inputs: str, output: str, **attributes: Any) -> None:
+        nodes.append(helper.make_node(operation, inputs.split(), [output], **attributes))
+
+    reach = tables["near"].shape[-1] // 2
+    node("Conv", "cells near", "a", pads=[reach] * 4)
+    node("Conv", "densities overall", "b")
+    node("Add", "b near_bias", "c")
+    node("Add", "a c", "near_sum")
+    for layer, source, following in (
+        ("near", "near_sum", "middle"),
+        ("middle", "middle_sum", "out"),
+    ):
+        node("Mul", f"{source} {layer}_unit", f"{layer}_scaled")
+        node("Floor", f"{layer}_scaled", f"{layer}_floor")
+        node("Clip", f"{layer}_floor zero max_hidden", f"{layer}_hidden")
+        node("Conv", f"{layer}_hidden {following}", f"{following}_product")
+        node("Add", f"{following}_product {following}_bias", f"{following}_sum")
+    node("Mul", "out_sum out_unit", "nats")
+    node("Floor", "nats", "steps")
+    node("Add", "steps even", "shifted")
+    node("Clip", "shifted zero max_index", "clipped")
+    node("Squeeze", "clipped first_axis", "indices")
     floats = TensorProto.FLOAT
     graph = helper.make_graph(
         nodes,
@@ -248,6 +268,3 @@ def calibrate(ones: NDArray[np.int64], total: NDArray[np.int64]) -> NDArray[np.i
     prior = prior_probabilities() / 2**16
     share = (ones + weight * prior) / (total + weight)
     return np.clip(np.rint(share * 2**16), 1, 2**16 - 1).astype(np.int64)
-
-
-__all__ = ["SCALES", "ContextNetworks", "calibrate", "export_context", "train_context"]

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from pathlib import Path
 
+import numpy as np
+import onnx
 import torch
+from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from primis.train.lifting import Scale
 from primis.train.networks import DISTINCT_SCALES, AutoEncoder, Restorer, Sparsifier
 
 OPSET = 18
+LARGE_WEIGHT = 512  # values; smaller tensors (lifting taps, biases) stay in float32
 
 
 class _Analysis(nn.Module):
@@ -53,6 +59,7 @@ class _Restoration(nn.Module):
 
 def export_networks(codec: AutoEncoder, folder: Path) -> None:
     """Write the networks of ``codec`` as ONNX files into ``folder``."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of absent torchvision
     codec = codec.eval().cpu()
     for number in range(DISTINCT_SCALES):
         scale, sparsifier = codec.scale(number), codec.sparsifiers[number]
@@ -97,15 +104,34 @@ def _export(
     shapes = tuple(
         {2: torch.export.Dim.AUTO, 3: torch.export.Dim.AUTO} for tensor in inputs.values()
     )
-    program = torch.onnx.export(
-        network.eval(),
-        tuple(inputs.values()),
-        input_names=list(inputs),
-        output_names=list(outputs),
-        dynamic_shapes=shapes,
-        opset_version=OPSET,
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the exporter's own deprecations
+        program = torch.onnx.export(
+            network.eval(),
+            tuple(inputs.values()),
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
     assert program is not None
-    program.save(stem.with_suffix(".onnx"))
+    onnx.save(_halve_weights(program.model_proto), stem.with_suffix(".onnx"))
+
+
+def _halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Store large weights as float16 and cast them back on load: half the file, same arithmetic."""
+    graph = model.graph
+    casts = []
+    for weight in graph.initializer:
+        array = numpy_helper.to_array(weight)
+        if array.dtype == np.float32 and array.size >= LARGE_WEIGHT:
+            name = weight.name
+            weight.CopyFrom(numpy_helper.from_array(array.astype(np.float16), f"{name}_half"))
+            casts.append(helper.make_node("Cast", [weight.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:], graph.value_info[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    return model

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from primis.train.data import Picture, load_split, random_crops
-from primis.train.networks import SCALES
+from primis.train.data import WHITE, Picture, random_crops
+from primis.train.networks import SCALES, AutoEncoder
 from primis.train.objective import TrainedAutoEncoder
 
+CHECKPOINT_EVERY = 500  # steps
 RATE_MODEL_SPEED = 4.0  # times the learning rate of the codec, whose gradients need it
 
 
@@ -29,7 +32,6 @@ class TrainConfig:
     ``finest`` and ``coarsest`` grey levels (of 255).
     """
 
-    data: str
     steps: int = 16_000
     batch: int = 8
     crop: int = 192
@@ -46,8 +48,24 @@ def step_size(config: TrainConfig, step: int) -> float:
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
-def train(config: TrainConfig, folder: Path, *, accelerator: str = "auto") -> None:
-    """Train into ``folder``, resuming from the checkpoint there if there is one."""
+def train_autoencoder(
+    config: TrainConfig,
+    pictures: Sequence[Picture],
+    validation: Sequence[Picture],
+    folder: Path,
+    *,
+    accelerator: str = "auto",
+    report: Callable[[str], None] = lambda _: None,
+) -> AutoEncoder:
+    """Train into ``folder``, resuming from the checkpoint there if there is one.
+
+    Writes ``config.json``, ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events.
+
+    Returns
+    -------
+    AutoEncoder
+        With the exponential moving average of the weights.
+    """
     fabric = Fabric(accelerator=accelerator, devices="auto" if accelerator != "cpu" else 1)
     fabric.launch()
     fabric.seed_everything(config.seed + fabric.global_rank)
@@ -75,8 +93,6 @@ def train(config: TrainConfig, folder: Path, *, accelerator: str = "auto") -> No
         average.load_state_dict(state["average"])
         optimiser.load_state_dict(state["optimiser"])
         start = state["step"]
-    pictures = load_split(Path(config.data), "train")
-    validation = load_split(Path(config.data), "val")[::12]
     writer = SummaryWriter(str(folder)) if fabric.is_global_zero else None
     generator = torch.Generator().manual_seed(hash((config.seed, start, fabric.global_rank)))
 
@@ -95,7 +111,9 @@ def train(config: TrainConfig, folder: Path, *, accelerator: str = "auto") -> No
         if writer is not None and (step + 1) % 50 == 0:
             writer.add_scalar("train/loss", cost.loss.item(), step + 1)
             writer.add_scalar("train/seconds", time.monotonic() - began, step + 1)
-        if fabric.is_global_zero and ((step + 1) % 500 == 0 or step + 1 == config.steps):
+        if fabric.is_global_zero and (
+            (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == config.steps
+        ):
             state = {
                 "model": bare.state_dict(),
                 "average": average.state_dict(),
@@ -105,13 +123,16 @@ def train(config: TrainConfig, folder: Path, *, accelerator: str = "auto") -> No
             torch.save(state, checkpoint.with_suffix(".tmp"))
             checkpoint.with_suffix(".tmp").replace(checkpoint)
             assert isinstance(average.module, TrainedAutoEncoder)
-            report = validate(average.module, validation)
-            report |= {"step": step + 1, "seconds": round(time.monotonic() - began, 1)}
+            scores = validate(average.module, validation)
+            record = {"step": step + 1, "seconds": round(time.monotonic() - began, 1), **scores}
             with (folder / "curve.jsonl").open("a") as curve:
-                curve.write(json.dumps(report) + "\n")
+                curve.write(json.dumps(record) + "\n")
             if writer is not None:
-                for name, value in report.items():
+                for name, value in scores.items():
                     writer.add_scalar(f"validation/{name}", value, step + 1)
+            report(f"step {step + 1} of {config.steps}: validation loss {scores['loss']:.5f}")
+    assert isinstance(average.module, TrainedAutoEncoder)
+    return average.module.codec
 
 
 def random_steps(config: TrainConfig, generator: torch.Generator) -> Tensor:
@@ -129,22 +150,23 @@ def random_cuts(count: int, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: TrainedAutoEncoder, pictures: list[Picture]) -> dict[str, float]:
+def validate(model: TrainedAutoEncoder, pictures: Sequence[Picture]) -> dict[str, float]:
     """Loss, PSNR (dB) and estimated bits per pixel at four quantiser steps."""
     model.eval()
-    report: dict[str, float] = {}
+    scores: dict[str, float] = {}
     losses = []
     for quantiser in (6.0, 12.0, 24.0, 48.0):
         error, bits = 0.0, 0.0
         for picture in pictures:
             rows, columns = (extent // 64 * 64 for extent in picture.shape)
-            x = torch.from_numpy(picture[:rows, :columns].copy()).float()[None, None]
+            x = torch.from_numpy(picture[:rows, :columns].astype(np.float32))[None, None]
+            x = x * (WHITE / picture.max())
             cost = model(x, torch.full((1, 1, 1, 1), quantiser), torch.tensor([4 * SCALES]))
             losses.append(cost.loss.item())
             error += 10 * math.log10(255**2 / (cost.distortion.item() * quantiser**2))
             bits += cost.bits.item()
-        report[f"psnr_{quantiser:g}"] = round(error / len(pictures), 3)
-        report[f"bpp_{quantiser:g}"] = round(bits / len(pictures), 4)
-    report["loss"] = round(sum(losses) / len(losses), 5)
+        scores[f"psnr_{quantiser:g}"] = round(error / len(pictures), 3)
+        scores[f"bpp_{quantiser:g}"] = round(bits / len(pictures), 4)
+    scores["loss"] = round(sum(losses) / len(losses), 5)
     model.train()
-    return report
+    return scores

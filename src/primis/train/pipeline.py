@@ -1,0 +1,125 @@
+"""One command from a folder of images to a model bundle; every stage resumes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from primis.codec.bundle import ModelBundle
+from primis.errors import InputError, UsageError
+from primis.train.bundle import write_bundle
+from primis.train.context import ContextNetworks, train_context
+from primis.train.data import load_split
+from primis.train.loop import TrainConfig, train_autoencoder
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A training configuration as read from TOML.
+
+    Parameters
+    ----------
+    name
+        Name and version of the model.
+    data
+        Folder of images; relative paths start at the configuration file.
+    facts
+        Table ``facts`` of the file: what the manifest says of data, licence and use.
+    autoencoder
+        Table ``autoencoder``.
+    context_steps
+        ``steps`` of the table ``context``.
+    validation
+        How many validation images to use.
+    """
+
+    name: str
+    data: Path
+    facts: dict[str, Any]
+    autoencoder: TrainConfig
+    context_steps: int
+    validation: int = 8
+
+
+def read_recipe(path: Path) -> Recipe:
+    """Read a configuration file.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read or is not TOML.
+    UsageError
+        If something in it is missing or unknown.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the configuration {path}: {error}") from error
+    settings = dict(table.get("autoencoder", {}))
+    known = {field.name for field in fields(TrainConfig)}
+    if unknown := sorted(settings.keys() - known):
+        raise UsageError(f"unknown setting autoencoder.{unknown[0]} in {path}")
+    try:
+        return Recipe(
+            name=table["name"],
+            data=path.parent / table["data"],
+            facts=dict(table.get("facts", {})),
+            autoencoder=TrainConfig(**settings),
+            context_steps=int(table["context"]["steps"]),
+            validation=int(table.get("validation", 8)),
+        )
+    except KeyError as error:
+        raise UsageError(f"{path} does not say {error.args[0]}") from error
+
+
+def train_model(
+    recipe: Recipe,
+    work: Path,
+    output: Path,
+    *,
+    accelerator: str = "auto",
+    report: Callable[[str], None] = lambda _: None,
+) -> ModelBundle:
+    """Train, or go on training, what ``recipe`` says and write the bundle.
+
+    Parameters
+    ----------
+    recipe
+        The configuration.
+    work
+        Folder of checkpoints, curves and TensorBoard events; what is there is gone on from.
+    output
+        Folder of the bundle.
+    accelerator
+        ``cpu``, ``cuda`` or ``auto``, for lightning-fabric.
+    report
+        Called with a line of progress now and then.
+    """
+    pictures = load_split(recipe.data, "train")
+    validation = load_split(recipe.data, "val")
+    validation = validation[:: max(1, len(validation) // recipe.validation)]
+    report(f"{len(pictures)} training images, {len(validation)} for validation")
+    codec = train_autoencoder(
+        recipe.autoencoder, pictures, validation, work, accelerator=accelerator, report=report
+    )
+    saved = work / "context.pt"
+    if saved.exists():
+        context = ContextNetworks()
+        context.load_state_dict(torch.load(saved, weights_only=True))
+    else:
+        context = train_context(codec.cpu(), pictures, steps=recipe.context_steps, report=report)
+        torch.save(context.state_dict(), saved)
+    report("measuring and exporting")
+    return write_bundle(
+        codec.cpu(),
+        context,
+        output,
+        name=recipe.name,
+        pictures=pictures[:: max(1, len(pictures) // 48)],
+        facts=recipe.facts,
+    )

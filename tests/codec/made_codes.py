@@ -1,0 +1,43 @@
+"""Codes from a seeded generator instead of a network, and what a reader should know of them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from primis.codec.bitstream import decode_step, usable_length
+from primis.codec.codes import SparseCodes, everything_known
+from primis.codec.layout import Layout
+
+
+def made_codes(shape: tuple[int, int], seed: int = 0, density: float = 0.2) -> SparseCodes:
+    """Clustered coefficients, fewer and smaller on finer scales, like those of a picture."""
+    rng = np.random.default_rng(seed)
+    layout = Layout(*shape)
+    values = []
+    for scale, size in enumerate(layout.shapes):
+        busy = rng.random((1, *size[1:])) < density
+        values.append(np.trunc(rng.laplace(0, 4.0 * 2**scale, size) * busy).astype(np.int32))
+    return SparseCodes(layout, decode_step(34000), -7, tuple(values), 0, everything_known(layout))
+
+
+def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:
+    """Codes with nothing but a smooth band."""
+    layout = Layout(*shape)
+    values = [np.zeros(size, dtype=np.int32) for size in layout.shapes]
+    values[-1][:] = smooth
+    return SparseCodes(layout, 1.0, 0, tuple(values), 0, everything_known(layout))
+
+
+def lengths_of(total: int) -> list[int]:
+    """Usable lengths of three levels, about ``total`` bytes."""
+    shares = (total // 4, total // 4, total // 2)
+    return [max(26 if n == 0 else 12, usable_length(n, share)) for n, share in enumerate(shares)]
+
+
+def what_is_known(truth: SparseCodes, read: SparseCodes) -> list[np.ndarray]:
+    """The true values as far as a reader knows their planes."""
+    result = []
+    for values, known in zip(truth.values, read.known, strict=True):
+        hidden = np.where(known, read.plane, read.plane + 1)
+        result.append(np.sign(values) * (np.abs(values) >> hidden << hidden))
+    return result

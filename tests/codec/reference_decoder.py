@@ -1,0 +1,204 @@
+"""A second decoder of code bytes, written from docs/format.md and nothing else.
+
+It takes its probability indices from a function with the inputs that the page gives to
+`context.onnx`; everything else is plain Python over integers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+CURRENT = [0, 21, 29, 35, 39, 43, 47, 49, 52, 54, 56, 58, 60, 62, 63, 65]
+ABOVE = [0, 32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80]
+SHARES = [
+    *(1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 29, 34, 41, 49, 58, 69, 82),
+    *(98, 117, 139, 165, 197, 234, 279, 331, 394, 469, 558, 663, 789, 939, 1116, 1327, 1579),
+    *(1878, 2233, 2655, 3158, 3756),
+]
+PHASES = [(0, 0), (1, 1), (0, 1), (1, 0)]
+SIGN = 32768
+
+Network = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+"""Maps cells (15, h, w), densities (6,) and place to indices (6, h, w), all integers."""
+
+
+@dataclass
+class Decoded:
+    step: float
+    offset: int
+    plane: int
+    values: list[np.ndarray]
+    known: list[np.ndarray]
+
+    def in_steps(self) -> list[np.ndarray]:
+        """Coefficients in the middle of what is possible, without the offset."""
+        result = []
+        for values, known in zip(self.values, self.known, strict=True):
+            middle = np.where(known, 2**self.plane / 2, 2**self.plane)
+            result.append(values + np.sign(values) * middle)
+        return result
+
+
+class Stack:
+    """The entropy coder's reading side."""
+
+    def __init__(self, data: bytes) -> None:
+        self.words = [int.from_bytes(data[at : at + 4], "big") for at in range(0, len(data), 4)]
+        while self.words and self.words[-1] == 0:
+            self.words.pop()
+        self.state = 0
+        for _ in range(2):
+            self._refill()
+
+    def _refill(self) -> None:
+        if self.state < 2**32 and self.words:
+            self.state = self.state * 2**32 + self.words.pop()
+
+    def read(self, k: int) -> int:
+        zero = (65536 - k) * (2**24 - 2) // 65536 + 1
+        v = self.state % 2**24
+        symbol = int(v >= zero)
+        share, first = (2**24 - zero, zero) if symbol else (zero, 0)
+        self.state = (self.state >> 24) * share + v - first
+        self._refill()
+        return symbol
+
+
+class Decoder:
+    def __init__(
+        self,
+        shape: tuple[int, int],
+        levels: Sequence[bytes],
+        network: Network,
+        probabilities: Sequence[int],
+        with_signs: bool,
+    ) -> None:
+        rows, columns = shape
+        self.scales = max(1, min(7, int(math.log2(min(shape) // 4))))
+        sizes = [
+            (3, math.ceil(rows / 2 ** (s + 1)), math.ceil(columns / 2 ** (s + 1)))
+            for s in range(self.scales)
+        ]
+        self.sizes = [*sizes, (1, *sizes[-1][1:])]
+        even = [(bands, r + r % 2, c + c % 2) for bands, r, c in self.sizes]
+        self.magnitudes = [np.zeros(size, dtype=np.int64) for size in even]
+        self.minus = [np.zeros(size, dtype=bool) for size in even]
+        self.known = [np.ones(size, dtype=bool) for size in even]
+        first, *rest = levels
+        self.step = 2.0 ** (int.from_bytes(first[:2], "big") / 1024 - 32)
+        self.offset = int.from_bytes(first[2:6], "big", signed=True)
+        self.tops = [min(top, 24) for top in first[6 : 6 + self.scales + 1]]
+        streams = [first[14:], *rest]
+        self.counts = [int.from_bytes(stream[:4], "big") for stream in streams]
+        self.stacks = [Stack(stream[4:]) for stream in streams]
+        self.network, self.with_signs = network, with_signs
+        self.probabilities = [int(k) for k in probabilities]
+
+    def decode(self) -> Decoded:
+        plane = 0
+        for plane in reversed(range(max(self.tops))):
+            for known in self.known:
+                known[:] = False
+            if not all(self.array(number, plane) for number in reversed(range(len(self.sizes)))):
+                break
+        crops = [np.s_[:, :rows, :columns] for _, rows, columns in self.sizes]
+        values = [
+            np.where(minus, -magnitudes, magnitudes)[crop]
+            for minus, magnitudes, crop in zip(self.minus, self.magnitudes, crops, strict=True)
+        ]
+        known = [mask[crop] for mask, crop in zip(self.known, crops, strict=True)]
+        return Decoded(self.step, self.offset, plane, values, known)
+
+    def array(self, number: int, plane: int) -> bool:
+        """Decode one plane of one array; False where the last level is full."""
+        if self.tops[number] <= plane:
+            self.known[number][:] = True
+            return True
+        if number == self.scales:
+            indices = np.full(self.magnitudes[number].shape, 96)
+            return self.phase(number, plane, np.s_[:, :, :], indices, indices)
+        densities = self.densities(number, plane)
+        for phase, (row, column) in enumerate(PHASES):
+            place = 4 * min(number, 3) + phase
+            indices = self.network(self.cells(number, plane, phase), densities, place)
+            part = np.s_[:, row::2, column::2]
+            if not self.phase(number, plane, part, indices[:3], indices[3:]):
+                return False
+        return True
+
+    def coarser(self, scale: int) -> np.ndarray:
+        _, rows, columns = self.magnitudes[scale].shape
+        if scale == self.scales - 1:
+            return np.zeros((3, rows // 2, columns // 2), dtype=np.int64)
+        return self.magnitudes[scale + 1][:, : rows // 2, : columns // 2]
+
+    def cells(self, scale: int, plane: int, coded: int) -> np.ndarray:
+        channels = []
+        for phase, (row, column) in enumerate(PHASES):
+            values = self.magnitudes[scale][:, row::2, column::2]
+            if phase < coded:
+                channels.append(np.take(CURRENT, np.minimum(values >> plane, 15)))
+            else:
+                channels.append(np.take(ABOVE, np.minimum(values >> plane + 1, 15)))
+        channels.append(np.take(CURRENT, np.minimum(self.coarser(scale) >> plane, 15)))
+        return np.concatenate(channels)
+
+    def densities(self, scale: int, plane: int) -> np.ndarray:
+        bands = [*(self.magnitudes[scale] >> plane + 1), *(self.coarser(scale) >> plane)]
+        shares = [4096 * int(np.count_nonzero(band)) // band.size for band in bands]
+        return np.array([sum(entry <= share for entry in SHARES) for share in shares])
+
+    def phase(
+        self,
+        number: int,
+        plane: int,
+        part: tuple[slice, slice, slice],
+        significance: np.ndarray,
+        refinement: np.ndarray,
+    ) -> bool:
+        magnitudes, minus, known = (
+            a[number][part] for a in (self.magnitudes, self.minus, self.known)
+        )
+        raster = list(np.ndindex(magnitudes.shape))
+        old = [at for at in raster if magnitudes[at]]
+        new = [at for at in raster if not magnitudes[at]]
+        new.sort(key=lambda at: -int(significance[at]))  # stable
+        return self.group(old, plane, refinement, magnitudes, known, None) and self.group(
+            new, plane, significance, magnitudes, known, minus
+        )
+
+    def group(self, positions, plane, indices, magnitudes, known, minus) -> bool:
+        """Decode bits, and signs into ``minus`` unless it is None."""
+        waiting = list(positions)
+        while waiting and self.counts:
+            here, waiting = waiting[: self.counts[0]], waiting[self.counts[0] :]
+            self.counts[0] -= len(here)
+            ones = []
+            for at in here:
+                known[at] = True
+                if self.stacks[0].read(self.probabilities[indices[at]]):
+                    magnitudes[at] += 2**plane
+                    ones.append(at)
+            if minus is not None and self.with_signs:
+                for at in ones:
+                    minus[at] = self.stacks[0].read(SIGN) == 1
+            if waiting:
+                self.counts.pop(0)
+                self.stacks.pop(0)
+        return not waiting
+
+
+def decode(
+    shape: tuple[int, int],
+    levels: Sequence[bytes],
+    network: Network,
+    probabilities: Sequence[int],
+    *,
+    with_signs: bool = True,
+) -> Decoded:
+    """Decode the code bytes of levels 0, 1, … of an image of ``shape``."""
+    return Decoder(shape, levels, network, probabilities, with_signs).decode()

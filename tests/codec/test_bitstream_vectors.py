@@ -1,0 +1,85 @@
+"""Replays tests/vectors/codec: code bytes, and the integers that they stand for.
+
+They depend on the context network and the table of the shipped model, but on no other network.
+PRIMIS_REGENERATE=1 rewrites them: review the difference. docs/format.md describes the fields.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_codes import lengths_of, made_codes
+
+from primis.codec.bitstream import decode, encode
+from primis.codec.codec import Codec
+from primis.codec.codes import SparseCodes
+from primis.codec.layout import Layout
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "codec"
+CASES = {
+    "square": ((64, 64), 1, 0.2, 500, True),
+    "odd": ((45, 67), 2, 0.4, 900, True),
+    "without-signs": ((50, 33), 3, 0.1, 250, False),
+}
+
+
+def vector(name: str, codec: Codec) -> dict[str, object]:
+    shape, seed, density, total, with_signs = CASES[name]
+    codes = made_codes(shape, seed, density)
+    bodies = encode(codes, lengths_of(total), codec.context, with_signs=with_signs)
+    return {
+        "name": name,
+        "model": codec.model.digest.hex(),
+        "rows": shape[0],
+        "columns": shape[1],
+        "signs": with_signs,
+        "levels": [body.hex() for body in bodies],
+        "decoded": [described(codec, shape, bodies[:n], with_signs) for n in (1, 2, 3)],
+    }
+
+
+def described(codec: Codec, shape, bodies, with_signs) -> dict[str, object]:
+    read = decode(Layout(*shape), bodies, codec.context, with_signs=with_signs)
+    return {
+        "step": read.step,
+        "offset": read.offset,
+        "plane": read.plane,
+        "values": digest(read.values, ">i4"),
+        "known": digest(read.known, "u1"),
+    }
+
+
+def digest(arrays, kind: str) -> str:
+    return hashlib.sha256(b"".join(array.astype(kind).tobytes() for array in arrays)).hexdigest()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_vector(codec: Codec, name: str) -> None:
+    path = VECTORS / f"{name}.json"
+    current = vector(name, codec)
+    if "PRIMIS_REGENERATE" in os.environ:
+        path.write_text(json.dumps(current, indent=2) + "\n")
+    frozen = json.loads(path.read_text())
+    assert current["model"] == frozen["model"], "other model: PRIMIS_REGENERATE=1 is due"
+    assert current == frozen
+    shape = (frozen["rows"], frozen["columns"])
+    bodies = [bytes.fromhex(level) for level in frozen["levels"]]
+    for number, expected in enumerate(frozen["decoded"], 1):
+        assert described(codec, shape, bodies[:number], frozen["signs"]) == expected
+
+
+def test_vectors_end_inside_of_planes(codec: Codec) -> None:
+    def partly(read: SparseCodes) -> bool:
+        return not all(known.all() for known in read.known)
+
+    for name, ((rows, columns), *_, with_signs) in CASES.items():
+        frozen = json.loads((VECTORS / f"{name}.json").read_text())
+        bodies = [bytes.fromhex(level) for level in frozen["levels"]]
+        read = decode(Layout(rows, columns), bodies, codec.context, with_signs=with_signs)
+        assert partly(read)
+        assert all(np.any(band) for band in read.values)

@@ -1,0 +1,54 @@
+"""The decoder of the package and the one written from docs/format.md agree."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference_decoder
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_codes import lengths_of, made_codes
+
+from pictures import KINDS
+from primis.codec.codec import Codec
+from primis.codec.codes import SparseCodes
+
+
+def read_twice(codec: Codec, shape, bodies, with_signs: bool = True) -> None:
+    def network(cells, densities, place):
+        scale, phase = divmod(place, 4)
+        inputs = cells.astype(np.float32), densities.astype(np.float32)
+        return np.concatenate(codec.context.indices(*inputs, scale, phase))
+
+    ours: SparseCodes = codec.unpack(shape, bodies, with_signs=with_signs)
+    theirs = reference_decoder.decode(
+        shape, bodies, network, codec.model.probabilities, with_signs=with_signs
+    )
+    assert (ours.step, ours.offset, ours.plane) == (theirs.step, theirs.offset, theirs.plane)
+    for name in ("values", "known"):
+        for one, other in zip(getattr(ours, name), getattr(theirs, name), strict=True):
+            np.testing.assert_array_equal(one, other)
+    for one, other in zip(ours.coefficients(), theirs.in_steps(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2**-23)  # ours are float32
+
+
+@pytest.mark.parametrize("shape", [(33, 47), (64, 40), (70, 35)])
+@pytest.mark.parametrize("kind", ["textured", "noise", "edge", "black"])
+def test_pictures(codec: Codec, kind, shape):
+    pixels = KINDS[kind](shape)
+    bodies = codec.pack(codec.encode(pixels, 400), [54, 100, 248])
+    for count in (1, 2, 3):
+        read_twice(codec, shape, bodies[:count])
+
+
+@pytest.mark.parametrize("with_signs", [True, False])
+def test_codes_from_a_generator(codec: Codec, with_signs):
+    for seed, shape in enumerate([(32, 32), (129, 66)]):
+        bodies = codec.pack(made_codes(shape, seed, 0.5), lengths_of(1500), with_signs=with_signs)
+        read_twice(codec, shape, bodies, with_signs)
+
+
+@settings(max_examples=12, derandomize=True)
+@given(st.binary(min_size=66, max_size=66), st.binary(min_size=40, max_size=40), st.booleans())
+def test_bytes_that_nobody_wrote(codec: Codec, first, second, with_signs):
+    read_twice(codec, (35, 42), [first, second], with_signs)

@@ -1,0 +1,25 @@
+"""The shipped bundle is small, and reproduces its golden example on this machine."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from primis.codec import bundle
+from primis.codec.codec import Codec
+
+
+def test_the_golden_bodies_decode_to_the_golden_picture_within_one_grey_level():
+    codec = Codec.default(threads=1)
+    golden = json.loads((codec.model.folder / "golden.json").read_text())
+    shape = golden["rows"], golden["columns"]
+    expected = np.frombuffer(bytes.fromhex(golden["pixels"]), dtype=np.uint8).reshape(shape)
+    codes = codec.unpack(shape, [bytes.fromhex(body) for body in golden["bodies"]])
+    decoded = codec.decode(codes, bits=8)
+    assert np.abs(decoded.astype(int) - expected).max() <= 1
+
+
+def test_no_weight_file_is_larger_than_8_megabytes():
+    folder = bundle.find().folder
+    assert max(path.stat().st_size for path in folder.iterdir()) < 8e6

@@ -1,0 +1,193 @@
+"""A few steps of training, and the way from weights to a bundle that codes images."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pictures import psnr, smooth
+
+torch = pytest.importorskip("torch", reason="training needs the extra primis[train]")
+
+from primis.codec.bundle import ModelBundle  # noqa: E402
+from primis.codec.codec import Codec  # noqa: E402
+from primis.codec.layout import Layout  # noqa: E402
+from primis.errors import InputError, PrimisError, UsageError  # noqa: E402
+from primis.train.bundle import golden_image, write_bundle  # noqa: E402
+from primis.train.context import ContextNetworks, train_context  # noqa: E402
+from primis.train.data import load_split, random_crops  # noqa: E402
+from primis.train.loop import TrainConfig, train_autoencoder  # noqa: E402
+from primis.train.networks import AutoEncoder  # noqa: E402
+from primis.train.pipeline import read_recipe  # noqa: E402
+
+ONE_STEP = 1e-3  # more than a weight moves in one step of so short a training
+
+
+def config(steps: int) -> TrainConfig:
+    return TrainConfig(steps=steps, batch=2, crop=64)
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / "curve.jsonl").read_text().splitlines()]
+
+
+def test_training_moves_the_weights_and_goes_on_where_it_stopped(picture_folder, tmp_path):
+    train = load_split(picture_folder, "train")
+    validation = load_split(picture_folder, "val")
+    assert (len(train), len(validation)) == (3, 1)
+    train_autoencoder(config(3), train, validation, tmp_path, accelerator="cpu")
+    first = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    codec = train_autoencoder(config(5), train, validation, tmp_path, accelerator="cpu")
+    second = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert (first["step"], second["step"]) == (3, 5)
+    assert [record["step"] for record in curve(tmp_path)] == [3, 5]
+    assert all(np.isfinite(list(record.values())).all() for record in curve(tmp_path))
+    fresh = AutoEncoder().state_dict()
+    moved = [
+        float((second["model"][f"codec.{name}"] - weights).abs().max())
+        for name, weights in fresh.items()
+        if name.endswith("taps")
+    ]
+    assert all(0 < distance < ONE_STEP for distance in moved)
+    again = train_autoencoder(config(5), train, validation, tmp_path, accelerator="cpu")
+    for name, weights in codec.state_dict().items():
+        torch.testing.assert_close(again.state_dict()[name], weights)
+    assert len(curve(tmp_path)) == 2
+
+
+@pytest.fixture(scope="module")
+def bundle(picture_folder, tmp_path_factory) -> ModelBundle:
+    """A bundle of untrained networks: a CDF 9/7 wavelet coder."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("bundles") / "tiny-1"
+    pictures = load_split(picture_folder, "train")
+    facts = {"licence": "none"}
+    return write_bundle(
+        AutoEncoder(), ContextNetworks(), folder, name="tiny-1", pictures=pictures, facts=facts
+    )
+
+
+@pytest.mark.slow
+def test_an_exported_bundle_loads_and_codes_an_image(bundle):
+    assert bundle.name == "tiny-1"
+    assert ModelBundle.load(bundle.folder).digest == bundle.digest
+    codec = Codec(bundle, threads=1)
+    pixels = smooth((75, 66))
+    bodies = codec.pack(codec.encode(pixels, 1000), [102, 400, 500])
+    assert psnr(codec.decode(codec.unpack((75, 66), bodies), 8), pixels) > 30
+
+
+@pytest.mark.slow
+def test_a_bundle_carries_an_example_that_every_runtime_must_reproduce(bundle):
+    golden = json.loads((bundle.folder / "golden.json").read_text())
+    codec = Codec(bundle, threads=1)
+    shape = (golden["rows"], golden["columns"])
+    bodies = [bytes.fromhex(body) for body in golden["bodies"]]
+    pixels = codec.decode(codec.unpack(shape, bodies), 8)
+    expected = np.frombuffer(bytes.fromhex(golden["pixels"]), dtype=np.uint8).reshape(shape)
+    assert np.abs(pixels.astype(int) - expected).max() <= 1
+    assert psnr(pixels, golden_image()) > 25
+
+
+@pytest.mark.slow
+def test_exported_networks_give_what_the_weights_give(bundle):
+    torch.manual_seed(0)
+    codec = AutoEncoder()
+    pixels = smooth((96, 160)).astype(np.float32)
+    details, smooth_band = Codec(bundle, threads=1)._networks.analyse(pixels, Layout(96, 160))
+    with torch.no_grad():
+        ll, bands = torch.from_numpy(pixels)[None, None], []
+        for scale in range(len(details)):
+            ll, band = codec.scale(scale).analyse(ll)
+            bands.append(band[0].numpy())
+    for one, other in zip(details, bands, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-2)
+    np.testing.assert_allclose(smooth_band, ll[0].numpy(), rtol=1e-4)
+
+
+def test_context_training_learns(picture_folder):
+    torch.manual_seed(0)
+    pictures = load_split(picture_folder, "train")
+    fresh, trained = ContextNetworks(), train_context(AutoEncoder(), pictures, steps=2)
+    one, other = fresh.classes[0].out.bias, trained.classes[0].out.bias
+    assert one is not None
+    assert not torch.equal(one, other)
+
+
+def test_crops_have_the_size_and_range_that_training_expects(picture_folder):
+    pictures = load_split(picture_folder, "train")
+    generator = torch.Generator().manual_seed(0)
+    crops = random_crops(pictures, 12, 64, generator)
+    assert crops.shape == (12, 1, 64, 64)
+    assert crops.min() >= 0
+    assert crops.max() <= 1.6 * 255
+    again = random_crops(pictures, 12, 64, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(crops, again)
+
+
+def test_a_folder_without_an_index_is_split_by_its_folders(picture_folder, tmp_path):
+    content = (picture_folder / "0.png").read_bytes()
+    for number in range(40):
+        patient = tmp_path / f"patient-{number}"
+        patient.mkdir()
+        (patient / "a.png").write_bytes(content)
+        (patient / "b.png").write_bytes(content)
+    (tmp_path / "patient-0" / "notes.txt").write_text("not an image")
+    counts = [len(load_split(tmp_path, split)) for split in ("train", "val", "test")]
+    assert sum(counts) == 80
+    assert all(count % 2 == 0 for count in counts)  # both pictures of a patient
+    assert counts[0] > counts[1] + counts[2]
+
+
+def test_a_split_without_images_is_an_error(picture_folder, tmp_path):
+    with pytest.raises(InputError, match="no images in the split test"):
+        load_split(picture_folder, "test")
+    with pytest.raises(InputError):
+        load_split(tmp_path, "train")
+
+
+RECIPE = """
+name = "tiny-1"
+data = "pictures"
+[autoencoder]
+steps = 7
+[context]
+steps = 9
+[facts]
+licence = "Apache-2.0"
+"""
+
+
+def test_a_recipe_is_read(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE)
+    recipe = read_recipe(path)
+    assert recipe.name == "tiny-1"
+    assert recipe.data == tmp_path / "pictures"
+    assert recipe.autoencoder == TrainConfig(steps=7)
+    assert recipe.context_steps == 9
+    assert recipe.facts == {"licence": "Apache-2.0"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        ("steps = 7", "step = 7", UsageError),
+        ('name = "tiny-1"', "", UsageError),
+        ("[context]\nsteps = 9", "", UsageError),
+        ('name = "tiny-1"', "name =", InputError),
+    ],
+)
+def test_a_recipe_with_a_mistake_is_refused(tmp_path, old, new, error):
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE.replace(old, new))
+    with pytest.raises(error):
+        read_recipe(path)
+
+
+def test_a_missing_recipe_is_an_error_of_ours(tmp_path):
+    with pytest.raises(PrimisError):
+        read_recipe(tmp_path / "absent.toml")

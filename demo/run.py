@@ -25,6 +25,7 @@ from PIL import Image as PillowImage
 import primis
 from demo.picture import Panel, draw_bytes, shade, side_by_side
 from primis import container
+from primis.codec.bitstream import usable_length
 from primis.evaluate import psnr, ssim
 from primis.images import Image, read_image
 from primis.images.display import full_depth
@@ -170,7 +171,11 @@ def read_as_codes(data: bytes) -> NDArray[np.uint8]:
     """Decode the sealed bytes as if they were code bytes: any bytes are the code of something."""
     public = container.parse(data)
     codec = primis.Codec.of_model(public.header.model)
-    codes = codec.unpack((public.header.rows, public.header.columns), list(public.payloads))
+    bodies = [
+        payload[: usable_length(level, len(payload))]
+        for level, payload in enumerate(public.payloads)
+    ]
+    codes = codec.unpack((public.header.rows, public.header.columns), bodies)
     image = codec.decode_exactly(codes)
     return shade(image, np.percentile(image, (0.5, 99.5)))
 

@@ -22,7 +22,7 @@ from primis.levels import (
     write_original,
 )
 from primis.obfuscation import Level, Scheme, keystream
-from primis.obfuscation.ambiguation import ambiguate, disambiguate
+from primis.obfuscation.ambiguation import AMBIGUATED_SCALES, ambiguate, disambiguate
 
 RATES = {"low": 0.1, "medium": 0.25, "high": 0.6}
 """Named rates in bits per pixel of the public file (without the level `original`)."""
@@ -90,7 +90,8 @@ def protect(
     rate
         Bits per pixel of the public file, 0.01 to 8, the level `original` not counted. Very small
         images take more, since header, signature and authentication have a fixed size. Under
-        ambiguation it is the key that has this rate; the public file has one bit per coefficient.
+        ambiguation it is the key that has this rate; the public file has one bit per coefficient
+        of the two finest scales.
     scheme
         How the codes are hidden.
     original
@@ -165,9 +166,14 @@ def reconstruct(
     bodies = _bodies(file, keys, wanted)
     codec = Codec.of_model(header.model, threads)
     shape = (header.rows, header.columns)
-    with_signs = header.scheme is Scheme.KEYSTREAM
-    attributes, codes = read_levels(codec, shape, bodies[:CODED_LEVELS], with_signs=with_signs)
-    if not with_signs:
+    ambiguated = header.scheme is Scheme.AMBIGUATION
+    attributes, codes = read_levels(
+        codec,
+        shape,
+        bodies[:CODED_LEVELS],
+        unsigned_scales=AMBIGUATED_SCALES if ambiguated else 0,
+    )
+    if ambiguated:
         codes = disambiguate(codes, file.payloads[0])
     exact = wanted == Level.ORIGINAL
     pixels = (
@@ -235,9 +241,9 @@ def _protect_by_ambiguation(
     codec: Codec, image: Image, keyring: Keyring, name: str, rate: float
 ) -> Protected:
     lengths = body_lengths(_file_length(image, rate))
-    codes, supports = write_levels(codec, image, lengths, with_signs=False)
+    codes, supports = write_levels(codec, image, lengths, unsigned_scales=AMBIGUATED_SCALES)
     shape = (image.pixels.shape[0], image.pixels.shape[1])
-    _, support = read_levels(codec, shape, supports, with_signs=False)
+    _, support = read_levels(codec, shape, supports, unsigned_scales=AMBIGUATED_SCALES)
     public = ambiguate(_signed(support, codes))
     header = _header(Scheme.AMBIGUATION, codec.model.digest, shape, [len(public), 0, 0], keyring)
     data = container.pack(header, [public, b"", b""], keyring.signing_key)
@@ -246,10 +252,8 @@ def _protect_by_ambiguation(
 
 
 def _signed(support: SparseCodes, truth: SparseCodes) -> SparseCodes:
-    signs = (np.sign(band) for band in truth.values)
-    return replace(
-        support, values=tuple(band * sign for band, sign in zip(support.values, signs, strict=True))
-    )
+    pairs = zip(support.values, truth.values, strict=True)
+    return replace(support, values=tuple(np.abs(known) * np.sign(band) for known, band in pairs))
 
 
 def _verified(data: bytes, keys: KeySource) -> PublicFile:

@@ -38,7 +38,7 @@ def body_lengths(available: int) -> list[int]:
 
 
 def write_levels(
-    codec: Codec, image: Image, lengths: Sequence[int], *, with_signs: bool = True
+    codec: Codec, image: Image, lengths: Sequence[int], *, unsigned_scales: int = 0
 ) -> tuple[SparseCodes, list[bytes]]:
     """Code an image into bodies of exactly ``lengths`` bytes.
 
@@ -57,12 +57,12 @@ def write_levels(
     notes = bytes([len(notes)]) + notes
     usable = bitstream.usable_length(0, lengths[0] - len(notes))
     codes = codec.encode(image.pixels, usable + sum(lengths[1:]))
-    first, *rest = codec.pack(codes, [usable, *lengths[1:]], with_signs=with_signs)
+    first, *rest = codec.pack(codes, [usable, *lengths[1:]], unsigned_scales=unsigned_scales)
     return codes, [(notes + first).ljust(lengths[0], b"\0"), *rest]
 
 
 def read_levels(
-    codec: Codec, shape: tuple[int, int], bodies: Sequence[bytes], *, with_signs: bool = True
+    codec: Codec, shape: tuple[int, int], bodies: Sequence[bytes], *, unsigned_scales: int = 0
 ) -> tuple[Attributes, SparseCodes]:
     """Read the attributes of an image of ``shape`` and the codes that its lowest levels hold.
 
@@ -82,7 +82,7 @@ def read_levels(
     attributes = Attributes.from_bytes(notes.ljust(_NOTES_LENGTH, b"\0"))
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in shape):
         raise DamagedFileError(f"an image of {shape[0]} x {shape[1]} pixels is outside the limits")
-    return attributes, codec.unpack(shape, [coded[:usable], *rest], with_signs=with_signs)
+    return attributes, codec.unpack(shape, [coded[:usable], *rest], unsigned_scales=unsigned_scales)
 
 
 def write_original(pixels: Pixels) -> bytes:

@@ -9,7 +9,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import primis
-from pictures import KINDS, psnr, smooth, textured
 from primis import api, container
 from primis.errors import (
     DamagedFileError,
@@ -22,6 +21,7 @@ from primis.errors import (
 from primis.images.image import Attributes, Image
 from primis.keys import ImageKey, Keyring
 from primis.obfuscation import Level, Scheme
+from tests.pictures import KINDS, psnr, smooth, textured
 
 protect = partial(api.protect, threads=1)
 reconstruct = partial(api.reconstruct, threads=1)

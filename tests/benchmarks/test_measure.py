@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
+
 from benchmarks.images import Sample
 from benchmarks.measure import PeerCache, measure
 from benchmarks.peers import Peer
-from PIL import Image
-
 from primis.evaluate import ms_ssim, psnr
 
 

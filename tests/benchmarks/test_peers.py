@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from benchmarks.peers import PEERS, Peer
 from PIL import features
 
+from benchmarks.peers import PEERS, Peer
 from primis.evaluate import psnr
 
 AVAILABLE = [peer for peer in PEERS if peer.name != "AVIF" or features.check("avif")]

@@ -4,10 +4,10 @@ from types import ModuleType
 
 import numpy as np
 import pytest
-from benchmarks.peers import PEERS
 from PIL import Image
 
 from benchmarks import rate_distortion
+from benchmarks.peers import PEERS
 from primis.errors import InputError, UsageError
 
 

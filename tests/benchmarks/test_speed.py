@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
-from benchmarks.images import thumbnail
 
 from benchmarks import speed
+from benchmarks.images import thumbnail
 
 pytest.importorskip("data_store")
 

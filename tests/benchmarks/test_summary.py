@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from benchmarks.measure import Measurement
 from benchmarks.summary import bootstrap_interval, mean_points, quality, rate_difference
 

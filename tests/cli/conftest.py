@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from PIL import Image as Pillow
 
 from primis.cli import main
+from tests.cli.slope import slope
 
 Run = Callable[..., Result]
 
@@ -28,14 +28,6 @@ def run() -> Run:
 def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def picture(rows: int, columns: int, top: int) -> np.ndarray:
-    """A smooth slope with some structure, from 0 to `top`."""
-    r, c = np.mgrid[:rows, :columns]
-    values = r / rows + c / columns + 0.2 * np.sin(r / 5) * np.cos(c / 7)
-    values = (values - values.min()) / np.ptp(values) * top
-    return values.astype(np.uint8 if top < 256 else np.uint16)
 
 
 @pytest.fixture(scope="session")
@@ -62,9 +54,9 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     study = folder / "study"
     study.mkdir()
-    Pillow.fromarray(picture(64, 64, 255)).save(study / "a.png")
-    Pillow.fromarray(picture(70, 97, 4095)).save(study / "b.tif")
-    Pillow.fromarray(picture(64, 64, 255).T.copy()).save(study / "c.png")
+    Pillow.fromarray(slope(64, 64, 255)).save(study / "a.png")
+    Pillow.fromarray(slope(70, 97, 4095)).save(study / "b.tif")
+    Pillow.fromarray(slope(64, 64, 255).T.copy()).save(study / "c.png")
     keys = ("-k", folder / "owner.keyring", "-i", folder / "me.txt")
     assert invoke("keygen", "-o", folder / "me.txt").exit_code == 0
     made = invoke(

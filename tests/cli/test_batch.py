@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image as Pillow
 
-from conftest import picture
 from primis.batch import over_pool, protect_files, reconstruct_files
 from primis.errors import InputError, PrimisError, StoreError
 from primis.images import read_image
 from primis.keys import Keyring, Passphrase, agefile, read_identities
+from tests.cli.slope import slope
 
 
 def half(number: int) -> int:
@@ -69,7 +69,7 @@ def test_a_killed_worker_fails_what_is_left_and_nothing_hangs():
 def inputs() -> list[Path]:
     paths = [Path(f"{n}.png") for n in range(3)]
     for n, path in enumerate(paths):
-        Pillow.fromarray(picture(64, 64 + n, 255)).save(path)
+        Pillow.fromarray(slope(64, 64 + n, 255)).save(path)
     return paths
 
 

@@ -8,7 +8,7 @@ import pydicom
 import pytest
 from PIL import Image as Pillow
 
-from conftest import picture
+from tests.cli.slope import slope
 
 KEYS = ("-k", "owner.keyring", "-i", "me.txt")
 
@@ -17,7 +17,7 @@ KEYS = ("-k", "owner.keyring", "-i", "me.txt")
 def study(run):
     folder = Path("study")
     folder.mkdir()
-    Pillow.fromarray(picture(64, 64, 255)).save(folder / "one.png")
+    Pillow.fromarray(slope(64, 64, 255)).save(folder / "one.png")
     assert run("keygen", "-o", "me.txt").exit_code == 0
     return folder
 
@@ -46,7 +46,7 @@ def test_keyring_is_private_and_sealed(run, study):
 
 def test_folders_are_searched_hidden_files_left_alone_and_others_counted(run, study):
     (study / "deeper").mkdir()
-    Pillow.fromarray(picture(64, 80, 255)).save(study / "deeper" / "two.tif")
+    Pillow.fromarray(slope(64, 80, 255)).save(study / "deeper" / "two.tif")
     (study / ".hidden").mkdir()
     shutil.copy(study / "one.png", study / ".hidden" / "three.png")
     (study / "notes.txt").write_text("not an image")
@@ -66,13 +66,13 @@ def test_an_input_given_twice_is_protected_once(run, study):
 
 def test_a_second_run_adds_to_the_keyring(run, study):
     run("protect", study, "-o", "public", *KEYS)
-    Pillow.fromarray(picture(64, 64, 200)).save("later.png")
+    Pillow.fromarray(slope(64, 64, 200)).save("later.png")
     assert run("protect", "later.png", "-o", "public", *KEYS).exit_code == 0
     assert names(run) == ["later.png", "study/one.png"]
 
 
 def test_images_of_one_shape_and_rate_have_files_of_one_size(run, study):
-    Pillow.fromarray(picture(64, 64, 255) // 9).save(study / "dark.png")
+    Pillow.fromarray(slope(64, 64, 255) // 9).save(study / "dark.png")
     run("protect", study, "-o", "public", *KEYS, "--jobs", 1, "--rate", "1.5")
     assert len({path.stat().st_size for path in Path("public").iterdir()}) == 1
 
@@ -148,7 +148,7 @@ def test_dry_run_tells_what_would_be_done_and_writes_nothing(run, study, ct):
 
 def test_several_processes_give_what_one_gives_in_order(run, study):
     for n in range(5):
-        Pillow.fromarray(picture(64, 64 + n, 255)).save(study / f"more{n}.png")
+        Pillow.fromarray(slope(64, 64 + n, 255)).save(study / f"more{n}.png")
     (study / "more2.png").write_bytes((study / "one.png").read_bytes()[:60])
     made = run("protect", study, "-o", "public", *KEYS, "--jobs", 2, "--json")
     assert made.exit_code == 7

@@ -17,7 +17,7 @@ def made_codes(shape: tuple[int, int], seed: int = 0, density: float = 0.2) -> S
     for scale, size in enumerate(layout.shapes):
         busy = rng.random((1, *size[1:])) < density
         values.append(np.trunc(rng.laplace(0, 4.0 * 2**scale, size) * busy).astype(np.int32))
-    return SparseCodes(layout, decode_step(34000), -7, tuple(values), 0, everything_known(layout))
+    return SparseCodes(layout, decode_step(34000), 700, tuple(values), 0, everything_known(layout))
 
 
 def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:
@@ -31,7 +31,7 @@ def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:
 def lengths_of(total: int) -> list[int]:
     """Usable lengths of three levels, about ``total`` bytes."""
     shares = (total // 4, total // 4, total // 2)
-    return [max(26 if n == 0 else 12, usable_length(n, share)) for n, share in enumerate(shares)]
+    return [max(24 if n == 0 else 12, usable_length(n, share)) for n, share in enumerate(shares)]
 
 
 def what_is_known(truth: SparseCodes, read: SparseCodes) -> list[np.ndarray]:

@@ -35,7 +35,7 @@ class Decoded:
     known: list[np.ndarray]
 
     def in_steps(self) -> list[np.ndarray]:
-        """Coefficients in the middle of what is possible, without the offset."""
+        """Coefficients in the middle of what is possible."""
         result = []
         for values, known in zip(self.values, self.known, strict=True):
             middle = np.where(known, 2**self.plane / 2, 2**self.plane)
@@ -75,7 +75,7 @@ class Decoder:
         levels: Sequence[bytes],
         network: Network,
         probabilities: Sequence[int],
-        with_signs: bool,
+        unsigned_scales: int,
     ) -> None:
         rows, columns = shape
         self.scales = max(1, min(7, int(math.log2(min(shape) // 4))))
@@ -90,12 +90,12 @@ class Decoder:
         self.known = [np.ones(size, dtype=bool) for size in even]
         first, *rest = levels
         self.step = 2.0 ** (int.from_bytes(first[:2], "big") / 1024 - 32)
-        self.offset = int.from_bytes(first[2:6], "big", signed=True)
-        self.tops = [min(top, 24) for top in first[6 : 6 + self.scales + 1]]
-        streams = [first[14:], *rest]
+        self.offset = int.from_bytes(first[2:4], "big")
+        self.tops = [min(top, 24) for top in first[4 : 4 + self.scales + 1]]
+        streams = [first[12:], *rest]
         self.counts = [int.from_bytes(stream[:4], "big") for stream in streams]
         self.stacks = [Stack(stream[4:]) for stream in streams]
-        self.network, self.with_signs = network, with_signs
+        self.network, self.unsigned_scales = network, unsigned_scales
         self.probabilities = [int(k) for k in probabilities]
 
     def decode(self) -> Decoded:
@@ -166,9 +166,10 @@ class Decoder:
         raster = list(np.ndindex(magnitudes.shape))
         old = [at for at in raster if magnitudes[at]]
         new = [at for at in raster if not magnitudes[at]]
+        signs = None if number < self.unsigned_scales else minus
         new.sort(key=lambda at: -int(significance[at]))  # stable
         return self.group(old, plane, refinement, magnitudes, known, None) and self.group(
-            new, plane, significance, magnitudes, known, minus
+            new, plane, significance, magnitudes, known, signs
         )
 
     def group(self, positions, plane, indices, magnitudes, known, minus) -> bool:
@@ -183,7 +184,7 @@ class Decoder:
                 if self.stacks[0].read(self.probabilities[indices[at]]):
                     magnitudes[at] += 2**plane
                     ones.append(at)
-            if minus is not None and self.with_signs:
+            if minus is not None:
                 for at in ones:
                     minus[at] = self.stacks[0].read(SIGN) == 1
             if waiting:
@@ -198,7 +199,7 @@ def decode(
     network: Network,
     probabilities: Sequence[int],
     *,
-    with_signs: bool = True,
+    unsigned_scales: int = 0,
 ) -> Decoded:
     """Decode the code bytes of levels 0, 1, … of an image of ``shape``."""
-    return Decoder(shape, levels, network, probabilities, with_signs).decode()
+    return Decoder(shape, levels, network, probabilities, unsigned_scales).decode()

@@ -13,38 +13,38 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_codes import lengths_of, made_codes
 
 from primis.codec.bitstream import decode, encode
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
 from primis.codec.layout import Layout
+from tests.codec.made_codes import lengths_of, made_codes
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "codec"
 CASES = {
-    "square": ((64, 64), 1, 0.2, 500, True),
-    "odd": ((45, 67), 2, 0.4, 900, True),
-    "without-signs": ((50, 33), 3, 0.1, 250, False),
+    "square": ((64, 64), 1, 0.2, 500, 0),
+    "odd": ((45, 67), 2, 0.4, 900, 0),
+    "coarse-signs": ((50, 33), 3, 0.1, 250, 2),
 }
 
 
 def vector(name: str, codec: Codec) -> dict[str, object]:
-    shape, seed, density, total, with_signs = CASES[name]
+    shape, seed, density, total, unsigned_scales = CASES[name]
     codes = made_codes(shape, seed, density)
-    bodies = encode(codes, lengths_of(total), codec.context, with_signs=with_signs)
+    bodies = encode(codes, lengths_of(total), codec.context, unsigned_scales=unsigned_scales)
     return {
         "name": name,
         "model": codec.model.digest.hex(),
         "rows": shape[0],
         "columns": shape[1],
-        "signs": with_signs,
+        "unsigned_scales": unsigned_scales,
         "levels": [body.hex() for body in bodies],
-        "decoded": [described(codec, shape, bodies[:n], with_signs) for n in (1, 2, 3)],
+        "decoded": [described(codec, shape, bodies[:n], unsigned_scales) for n in (1, 2, 3)],
     }
 
 
-def described(codec: Codec, shape, bodies, with_signs) -> dict[str, object]:
-    read = decode(Layout(*shape), bodies, codec.context, with_signs=with_signs)
+def described(codec: Codec, shape, bodies, unsigned_scales) -> dict[str, object]:
+    read = decode(Layout(*shape), bodies, codec.context, unsigned_scales=unsigned_scales)
     return {
         "step": read.step,
         "offset": read.offset,
@@ -70,16 +70,16 @@ def test_vector(codec: Codec, name: str) -> None:
     shape = (frozen["rows"], frozen["columns"])
     bodies = [bytes.fromhex(level) for level in frozen["levels"]]
     for number, expected in enumerate(frozen["decoded"], 1):
-        assert described(codec, shape, bodies[:number], frozen["signs"]) == expected
+        assert described(codec, shape, bodies[:number], frozen["unsigned_scales"]) == expected
 
 
 def test_vectors_end_inside_of_planes(codec: Codec) -> None:
     def partly(read: SparseCodes) -> bool:
         return not all(known.all() for known in read.known)
 
-    for name, ((rows, columns), *_, with_signs) in CASES.items():
+    for name, ((rows, columns), *_, unsigned_scales) in CASES.items():
         frozen = json.loads((VECTORS / f"{name}.json").read_text())
         bodies = [bytes.fromhex(level) for level in frozen["levels"]]
-        read = decode(Layout(rows, columns), bodies, codec.context, with_signs=with_signs)
+        read = decode(Layout(rows, columns), bodies, codec.context, unsigned_scales=unsigned_scales)
         assert partly(read)
         assert all(np.any(band) for band in read.values)

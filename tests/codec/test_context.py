@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import reference_decoder
-from exact import ExactNetwork
 
 from primis.codec import context as features
 from primis.codec.codec import Codec
 from primis.codec.context import SCALE_CLASSES
+from tests.codec import reference_decoder
+from tests.codec.exact import ExactNetwork
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pictures import textured
 from primis.codec.codec import Codec
 from primis.codec.layout import Layout
 from primis.codec.networks import Networks, pad_to
 from primis.codec.tiling import run_tiled
+from tests.pictures import textured
 
 
 @pytest.fixture(scope="module")

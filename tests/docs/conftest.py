@@ -1,12 +1,7 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 from primis.images import Attributes, Image, write_image
-
-sys.path.insert(0, str(Path(__file__).parents[2]))  # the package demo
 
 
 @pytest.fixture

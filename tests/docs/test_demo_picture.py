@@ -1,6 +1,7 @@
 """The comparison that the demo draws."""
 
 import numpy as np
+
 from demo.picture import GAP, WIDTH, Panel, draw_bytes, shade, side_by_side
 
 

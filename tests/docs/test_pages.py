@@ -5,7 +5,8 @@ import shlex
 import subprocess
 
 import pytest
-from pages import PAGES, ROOT, code_blocks
+
+from tests.docs.pages import PAGES, ROOT, code_blocks
 
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)

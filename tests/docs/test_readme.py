@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sysconfig
 
-from pages import ROOT, code_blocks
+from tests.docs.pages import ROOT, code_blocks
 
 README = ROOT / "README.md"
 

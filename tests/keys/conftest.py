@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import pytest
-from people import Person
 
 from primis.keys import Entry, Keyring, new_id
+from tests.keys.people import Person
 
 
 @pytest.fixture(scope="session")

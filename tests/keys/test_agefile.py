@@ -12,11 +12,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from people import Person
 
 from primis.errors import DamagedFileError, InputError, NoKeyError, PrimisError, UsageError
 from primis.keys import agefile
 from primis.keys.agefile import Passphrase
+from tests.keys.people import Person
 
 SECRET = b"the secret"
 

@@ -6,11 +6,11 @@ import cbor2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from people import Person
-from plain import PLAIN
 
 from primis.errors import DamagedFileError, NoKeyError, UsageError
 from primis.keys import Grant, Keyring, agefile, load_keys, new_id, record
+from tests.keys.people import Person
+from tests.keys.plain import PLAIN
 
 
 @pytest.mark.parametrize("level", range(4))

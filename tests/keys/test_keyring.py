@@ -8,11 +8,11 @@ import cbor2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from people import Person
-from plain import PLAIN
 
 from primis.errors import DamagedFileError, InputError, NoKeyError, StoreError, UsageError
 from primis.keys import Entry, Grant, Keyring, Passphrase, agefile, load_keys, lock, new_id, record
+from tests.keys.people import Person
+from tests.keys.plain import PLAIN
 
 
 def test_a_keyring_survives_its_file(tmp_path: Path, keyring: Keyring, owner: Person) -> None:

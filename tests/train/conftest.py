@@ -12,7 +12,7 @@ def picture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four small pictures and an index that splits them."""
     from PIL import Image
 
-    from pictures import textured
+    from tests.pictures import textured
 
     folder = tmp_path_factory.mktemp("pictures")
     rows = ["file,split"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pictures import psnr, smooth
+from tests.pictures import black, psnr, smooth
 
 torch = pytest.importorskip("torch", reason="training needs the extra primis[train]")
 
@@ -58,6 +58,20 @@ def test_training_moves_the_weights_and_goes_on_where_it_stopped(picture_folder,
     assert len(curve(tmp_path)) == 2
 
 
+def test_a_black_validation_image_gives_finite_scores(picture_folder, tmp_path):
+    train = load_split(picture_folder, "train")
+    train_autoencoder(config(1), train, [black((64, 70))], tmp_path, accelerator="cpu")
+    assert np.isfinite(list(curve(tmp_path)[0].values())).all()
+
+
+@pytest.mark.parametrize("shape", [(63, 200), (200, 63)])
+def test_a_small_validation_image_is_refused_before_training(picture_folder, tmp_path, shape):
+    train = load_split(picture_folder, "train")
+    with pytest.raises(InputError, match=f"{shape[0]} x {shape[1]} pixels, less than 64"):
+        train_autoencoder(config(1), train, [black(shape)], tmp_path / "run", accelerator="cpu")
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.fixture(scope="module")
 def bundle(picture_folder, tmp_path_factory) -> ModelBundle:
     """A bundle of untrained networks: a CDF 9/7 wavelet coder."""
@@ -76,7 +90,7 @@ def test_an_exported_bundle_loads_and_codes_an_image(bundle):
     assert ModelBundle.load(bundle.folder).digest == bundle.digest
     codec = Codec(bundle, threads=1)
     pixels = smooth((75, 66))
-    bodies = codec.pack(codec.encode(pixels, 1000), [102, 400, 500])
+    bodies = codec.pack(codec.encode(pixels, 1000), [100, 400, 500])
     assert psnr(codec.decode(codec.unpack((75, 66), bodies), 8), pixels) > 30
 
 

@@ -39,7 +39,7 @@ MAX_PLANES = 24
 WORD = 4
 MIN_STREAM_LENGTH = 2 * WORD
 _COUNT = struct.Struct(">I")
-_HEADER = struct.Struct(f">Hi{MAX_SCALES + 1}B")
+_HEADER = struct.Struct(f">HH{MAX_SCALES + 1}B")
 HEADER_LENGTH = _HEADER.size
 COUNT_LENGTH = _COUNT.size
 _STEP_UNITS = 1024  # the step is a power of two with this many values per octave
@@ -199,11 +199,11 @@ class _Truth:
         codes: SparseCodes,
         lengths: Sequence[int],
         probabilities: NDArray[np.float64],
-        with_signs: bool,
+        unsigned_scales: int,
     ) -> None:
         self._values = _padded(codes)
         self._probabilities = probabilities
-        self._with_signs = with_signs
+        self._unsigned_scales = unsigned_scales
         self._rooms = [8.0 * length * (1 - _CODER_LOSS) - _CODER_OVERHEAD for length in lengths]
         self._level = 0
         self.counts = [0] * len(lengths)
@@ -224,7 +224,7 @@ class _Truth:
         bits = np.abs(values) >> plane & 1
         odds = self._probabilities[indices]
         cost = -np.log2(np.where(bits == 1, odds, 1 - odds))
-        signed = fresh and self._with_signs
+        signed = fresh and band >= self._unsigned_scales
         if signed:
             cost += bits
         done = 0
@@ -293,10 +293,10 @@ class _Streams:
     """The decoder's source: one stream after the other."""
 
     def __init__(
-        self, streams: Sequence[bytes], probabilities: NDArray[np.float64], with_signs: bool
+        self, streams: Sequence[bytes], probabilities: NDArray[np.float64], unsigned_scales: int
     ) -> None:
         self._probabilities = probabilities
-        self._with_signs = with_signs
+        self._unsigned_scales = unsigned_scales
         self._counts = [_COUNT.unpack_from(stream)[0] for stream in streams]
         self._coders = [_coder(stream[COUNT_LENGTH:]) for stream in streams]
         self._level = 0
@@ -311,7 +311,8 @@ class _Streams:
         fresh: bool,
     ) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
-        del band, place, plane
+        del place, plane
+        signed = band >= self._unsigned_scales
         odds = self._probabilities[indices]
         bits = np.zeros(len(positions), dtype=np.int32)
         signs = []
@@ -321,14 +322,14 @@ class _Streams:
             coder = self._coders[self._level]
             if part.start < part.stop:
                 bits[part] = coder.decode(_BERNOULLI, odds[part])
-            if fresh and self._with_signs and (ones := int(bits[part].sum())):
+            if fresh and signed and (ones := int(bits[part].sum())):
                 signs.append(coder.decode(_BERNOULLI, np.full(ones, 0.5)))
             self._counts[self._level] -= part.stop - part.start
             done = part.stop
             if done < len(bits):
                 self._level += 1
         bits = bits[:done]
-        if self._with_signs:
+        if signed:
             minus = np.concatenate(signs) == 1 if signs else np.zeros(0, dtype=np.bool_)
         else:
             minus = np.zeros(int(bits.sum()), dtype=np.bool_)
@@ -357,7 +358,7 @@ def encode(
     lengths: Sequence[int],
     context: ContextModel,
     *,
-    with_signs: bool = True,
+    unsigned_scales: int = 0,
 ) -> list[bytes]:
     """Code as much of ``codes`` as fits into levels of exactly the given lengths.
 
@@ -369,8 +370,8 @@ def encode(
         Bytes of each level, lowest first, as `usable_length` returns them.
     context
         The model bundle's context model.
-    with_signs
-        False leaves the signs out (they are public under ambiguation).
+    unsigned_scales
+        Leave out the signs of so many of the finest scales (ambiguation publishes them).
 
     Returns
     -------
@@ -391,7 +392,7 @@ def encode(
     rooms = [
         length - minimum_length(level) + MIN_STREAM_LENGTH for level, length in enumerate(lengths)
     ]
-    truth = _Truth(codes, rooms, context.probabilities, with_signs)
+    truth = _Truth(codes, rooms, context.probabilities, unsigned_scales)
     _Walk(codes.layout, tops, context).run(truth)
     bodies = [
         _COUNT.pack(truth.counts[level]) + truth.stream(level, room)
@@ -403,9 +404,11 @@ def encode(
 
 
 def decode(
-    layout: Layout, bodies: Sequence[bytes], context: ContextModel, *, with_signs: bool = True
+    layout: Layout, bodies: Sequence[bytes], context: ContextModel, *, unsigned_scales: int = 0
 ) -> SparseCodes:
     """Read the codes that the levels 0 to ``len(bodies) - 1`` hold.
+
+    Coefficients whose signs were left out come back as positive.
 
     Any bytes are the codes of some image; only a length that `encode` never writes is refused.
 
@@ -423,7 +426,7 @@ def decode(
     tops = [min(top, MAX_PLANES) for top in tops[: len(layout.shapes)]]
     streams = [bodies[0][HEADER_LENGTH:], *bodies[1:]]
     walk = _Walk(layout, tops, context)
-    walk.run(_Streams(streams, context.probabilities, with_signs))
+    walk.run(_Streams(streams, context.probabilities, unsigned_scales))
     crops = [np.s_[:, :rows, :columns] for _, rows, columns in layout.shapes]
     return SparseCodes(
         layout=layout,

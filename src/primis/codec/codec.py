@@ -86,15 +86,16 @@ class Codec:
             Bytes that `pack` will have for all levels together.
         """
         layout = Layout(*pixels.shape)
-        details, smooth = self._networks.analyse(pixels.astype(np.float32), layout)
+        offset = round(float(pixels.mean()))
+        image = pixels.astype(np.float32) - np.float32(offset)
+        details, smooth = self._networks.analyse(image, layout)
         step = self._step(details, smooth, budget)
         finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
         sparse = self._networks.sparsify([bands / np.float32(step) for bands in details])
-        offset = round(float(smooth.mean()) / finest)
         scale = np.float32(step / finest)
         values = [
             *(np.trunc(bands * scale).astype(np.int32) for bands in sparse),
-            np.trunc(smooth / finest - offset).astype(np.int32),
+            np.trunc(smooth / np.float32(finest)).astype(np.int32),
         ]
         return SparseCodes(layout, finest, offset, tuple(values), 0, everything_known(layout))
 
@@ -102,7 +103,7 @@ class Codec:
         magnitudes = np.abs(np.concatenate([bands.ravel() for bands in details]))
         count = min(len(magnitudes), max(1, round(8 * budget / self.model.bits_per_code)))
         step = float(np.partition(magnitudes, -count)[-count])
-        largest = max(float(magnitudes.max()), float(np.abs(smooth - smooth.mean()).max()))
+        largest = max(float(magnitudes.max()), float(np.abs(smooth).max()))
         least: float = largest / 2.0 ** (bitstream.MAX_PLANES - 4)
         return max(step, _FINEST_STEP * 2.0**SPARE_PLANES, least)
 
@@ -127,7 +128,7 @@ class Codec:
     def decode_exactly(self, codes: SparseCodes) -> Maps:
         """Reconstruct an image as float32 (rows, columns), neither rounded nor clipped."""
         *details, smooth = codes.coefficients()
-        linear = self._networks.synthesise(details, smooth + np.float32(codes.offset), codes.layout)
+        linear = self._networks.synthesise(details, smooth, codes.layout)
         unit = 2.0**codes.plane
         half = [np.float32(1) - known for known in codes.known[:2]]
         if not any(known.any() for known in codes.known[:2]):
@@ -136,19 +137,21 @@ class Codec:
         restored = self._networks.restore(
             linear * scale, [bands * scale for bands in details[:2]], half
         )
-        return restored * np.float32(unit * codes.step)
+        return restored * np.float32(unit * codes.step) + np.float32(codes.offset)
 
     def pack(
-        self, codes: SparseCodes, lengths: list[int], *, with_signs: bool = True
+        self, codes: SparseCodes, lengths: list[int], *, unsigned_scales: int = 0
     ) -> list[bytes]:
         """Code into levels of exactly ``lengths`` bytes; see `primis.codec.bitstream.encode`."""
-        return bitstream.encode(codes, lengths, self.context, with_signs=with_signs)
+        return bitstream.encode(codes, lengths, self.context, unsigned_scales=unsigned_scales)
 
     def unpack(
-        self, shape: tuple[int, int], bodies: list[bytes], *, with_signs: bool = True
+        self, shape: tuple[int, int], bodies: list[bytes], *, unsigned_scales: int = 0
     ) -> SparseCodes:
         """Read the codes of an image of ``shape`` from its lower or all levels."""
-        return bitstream.decode(Layout(*shape), bodies, self.context, with_signs=with_signs)
+        return bitstream.decode(
+            Layout(*shape), bodies, self.context, unsigned_scales=unsigned_scales
+        )
 
 
 @cache

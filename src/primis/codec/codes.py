@@ -30,9 +30,9 @@ class SparseCodes:
     layout
         Shapes of the bands.
     step
-        Quantiser step of magnitude 1, in units of the normalised pixels (0 to 255).
+        Quantiser step, in grey levels.
     offset
-        Mean of the smooth band in steps, subtracted before quantisation.
+        Rounded mean of the pixels, 0 to 65535, subtracted before analysis.
     values
         Signed coefficients, int32 (bands, rows, columns): detail bands finest first, then smooth.
     plane

@@ -7,8 +7,10 @@ a small convolutional network predicts the details from ``LL`` (the idea of iWav
 IEEE TPAMI 2022). Whatever the weights, running the steps backwards undoes them, so the transform
 never limits the quality that a high rate can buy.
 
-The networks have no biases, and their first layer ignores a constant: the transform commutes
-with a change of brightness or contrast, so one model serves every modality and bit depth.
+The prediction networks have no biases, and their first layer ignores a constant. So the transform
+commutes with a change of contrast, and one model serves every modality and bit depth. Brightness
+is another matter: the learned taps need not keep a constant out of the detail bands, as those of
+the CDF 9/7 wavelet do. Therefore the codec subtracts the mean of an image before analysis.
 """
 
 from __future__ import annotations

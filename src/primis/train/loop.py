@@ -15,11 +15,13 @@ from lightning_fabric import Fabric
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
+from primis.errors import InputError
 from primis.train.data import WHITE, Picture, random_crops
 from primis.train.networks import SCALES, AutoEncoder
 from primis.train.objective import TrainedAutoEncoder
 
 CHECKPOINT_EVERY = 500  # steps
+CELL = 2**SCALES  # sides of an image are multiples of it in training
 RATE_MODEL_SPEED = 4.0  # times the learning rate of the codec, whose gradients need it
 
 
@@ -65,9 +67,15 @@ def train_autoencoder(
     -------
     AutoEncoder
         With the exponential moving average of the weights.
+
+    Raises
+    ------
+    InputError
+        If a validation picture is smaller than 64 pixels a side.
     """
     fabric = Fabric(accelerator=accelerator, devices="auto" if accelerator != "cpu" else 1)
     fabric.launch()
+    images = [_validation_image(picture).to(fabric.device) for picture in validation]
     fabric.seed_everything(config.seed + fabric.global_rank)
     folder.mkdir(parents=True, exist_ok=True)
     if fabric.is_global_zero:
@@ -123,7 +131,7 @@ def train_autoencoder(
             torch.save(state, checkpoint.with_suffix(".tmp"))
             checkpoint.with_suffix(".tmp").replace(checkpoint)
             assert isinstance(average.module, TrainedAutoEncoder)
-            scores = validate(average.module, validation)
+            scores = validate(average.module, images)
             record = {"step": step + 1, "seconds": round(time.monotonic() - began, 1), **scores}
             with (folder / "curve.jsonl").open("a") as curve:
                 curve.write(json.dumps(record) + "\n")
@@ -150,23 +158,37 @@ def random_cuts(count: int, generator: torch.Generator) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: TrainedAutoEncoder, pictures: Sequence[Picture]) -> dict[str, float]:
-    """Loss, PSNR (dB) and estimated bits per pixel at four quantiser steps."""
+def validate(model: TrainedAutoEncoder, images: Sequence[Tensor]) -> dict[str, float]:
+    """Loss, PSNR (dB) and estimated bits per pixel at four quantiser steps.
+
+    ``images`` are (1, 1, h, w), h and w multiples of 64, with values 0 to 255.
+    """
     model.eval()
     scores: dict[str, float] = {}
     losses = []
     for quantiser in (6.0, 12.0, 24.0, 48.0):
         error, bits = 0.0, 0.0
-        for picture in pictures:
-            rows, columns = (extent // 64 * 64 for extent in picture.shape)
-            x = torch.from_numpy(picture[:rows, :columns].astype(np.float32))[None, None]
-            x = x * (WHITE / picture.max())
-            cost = model(x, torch.full((1, 1, 1, 1), quantiser), torch.tensor([4 * SCALES]))
+        for x in images:
+            step = torch.full((1, 1, 1, 1), quantiser, device=x.device)
+            cost = model(x, step, torch.tensor([4 * SCALES], device=x.device))
             losses.append(cost.loss.item())
             error += 10 * math.log10(255**2 / (cost.distortion.item() * quantiser**2))
             bits += cost.bits.item()
-        scores[f"psnr_{quantiser:g}"] = round(error / len(pictures), 3)
-        scores[f"bpp_{quantiser:g}"] = round(bits / len(pictures), 4)
+        scores[f"psnr_{quantiser:g}"] = round(error / len(images), 3)
+        scores[f"bpp_{quantiser:g}"] = round(bits / len(images), 4)
     scores["loss"] = round(sum(losses) / len(losses), 5)
     model.train()
     return scores
+
+
+def _validation_image(picture: Picture) -> Tensor:
+    """Scale like training images and cut to whole cells."""
+    rows, columns = (extent // CELL * CELL for extent in picture.shape)
+    if not rows or not columns:
+        raise InputError(
+            f"a validation image has {picture.shape[0]} x {picture.shape[1]} pixels, "
+            f"less than {CELL} a side",
+            hint="leave small images out of the split val",
+        )
+    x = picture[:rows, :columns].astype(np.float32) * np.float32(WHITE / max(1, picture.max()))
+    return torch.from_numpy(x)[None, None]

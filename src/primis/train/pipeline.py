@@ -60,11 +60,11 @@ def read_recipe(path: Path) -> Recipe:
         table = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise InputError(f"cannot read the configuration {path}: {error}") from error
-    settings = dict(table.get("autoencoder", {}))
-    known = {field.name for field in fields(TrainConfig)}
-    if unknown := sorted(settings.keys() - known):
-        raise UsageError(f"unknown setting autoencoder.{unknown[0]} in {path}")
     try:
+        settings = dict(table.get("autoencoder", {}))
+        known = {field.name for field in fields(TrainConfig)}
+        if unknown := sorted(settings.keys() - known):
+            raise UsageError(f"unknown setting autoencoder.{unknown[0]} in {path}")
         return Recipe(
             name=table["name"],
             data=path.parent / table["data"],
@@ -75,6 +75,8 @@ def read_recipe(path: Path) -> Recipe:
         )
     except KeyError as error:
         raise UsageError(f"{path} does not say {error.args[0]}") from error
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{path} has a setting of the wrong type: {error}") from error
 
 
 def train_model(

@@ -42,7 +42,7 @@ docs: $(VENV)/dev.stamp
 	$(BIN)/python docs/generate_cli.py
 
 benchmark-rd: $(VENV)/benchmark.stamp
-	$(BIN)/python -m benchmarks.rate_distortion --data $(DATA) --equal-bytes
+	$(BIN)/python -m benchmarks.rate_distortion --data $(DATA) --equal-bytes JPEG "JPEG 2000"
 
 benchmark-speed: $(VENV)/benchmark.stamp $(VENV)/demo.stamp
 	$(BIN)/python -m benchmarks.speed

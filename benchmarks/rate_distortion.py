@@ -60,8 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--equal-bytes",
-        action="store_true",
-        help="also search each peer's best file of the size that primis needs (slow at first)",
+        nargs="*",
+        choices=names[1:],
+        metavar="CODEC",
+        help="also search these peers' (default: all) best file of the size that primis needs; "
+        "slow at first for AVIF and JPEG XL",
     )
     parser.add_argument("--json", type=Path, help="write all means here")
     parser.add_argument("--figures", type=Path, help="write curves.svg and crops.png here")
@@ -73,6 +76,7 @@ def _run(options: argparse.Namespace) -> None:
     samples = read_split(options.data, options.split, options.limit)
     patients = [sample.patient for sample in samples]
     peers = [peer for peer in PEERS if peer.name in options.codecs]
+    names = [peer.name for peer in peers]
     cache = PeerCache(options.cache)
 
     curves: dict[str, list[Curve]] = {}
@@ -100,8 +104,9 @@ def _run(options: argparse.Namespace) -> None:
             for peer in peers
             for metric in METRICS
         ]
-        if options.equal_bytes:
-            equal = _at_equal_bytes(samples, own, peers, cache)
+        if options.equal_bytes is not None:
+            chosen = [p for p in peers if p.name in (options.equal_bytes or names)]
+            equal = _at_equal_bytes(samples, own, chosen, cache)
 
     report = {
         "images": len(samples),
@@ -241,7 +246,7 @@ def markdown(report: dict[str, Any]) -> str:
             for d in report["bd_rate"]
         ]
     if report["equal_bytes"]:
-        names = [CANDIDATE, *report["recipes"]]
+        names = [name for name in report["equal_bytes"][0] if name != "bits_per_pixel"]
         lines += [
             "",
             "PSNR (dB) / MS-SSIM at equal bytes:",

@@ -20,8 +20,13 @@ CELL = 8
 
 
 def session_options(threads: int | None = None) -> onnxruntime.SessionOptions:
-    """Return options for quiet sessions that give memory back; ``threads`` None: all cores."""
+    """Return options for quiet sessions that give memory back; ``threads`` None: all cores.
+
+    Idle threads sleep: each network has its own, and those of the last one would otherwise spin
+    on while the next one computes.
+    """
     options = onnxruntime.SessionOptions()
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = False
     if threads is not None:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import constriction
 import numpy as np
@@ -50,6 +50,7 @@ _CODER_LOSS = 2**-12  # and the share of its bytes that its rounding may cost (1
 Positions: TypeAlias = NDArray[np.intp]
 Indices: TypeAlias = NDArray[np.uint8]
 Bits: TypeAlias = NDArray[np.int32]
+Costs: TypeAlias = NDArray[np.float64]
 Place: TypeAlias = tuple[slice, slice, slice]
 _BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
 
@@ -65,22 +66,28 @@ def decode_step(code: int) -> float:
     return float(2.0 ** (code / _STEP_UNITS - _STEP_BIAS))
 
 
+class _Visit(NamedTuple):
+    """A group of coefficients whose next bits come together.
+
+    ``band`` numbers the arrays of the layout, ``place`` is the phase inside, ``positions`` are flat
+    in there, ``indices`` their probability indices. ``fresh`` ones were zero so far.
+    """
+
+    band: int
+    place: Place
+    plane: int
+    positions: Positions
+    indices: Indices
+    fresh: bool
+
+
 class _Source(Protocol):
     """Where the symbols of a walk come from: the truth (encoder) or the streams (decoder)."""
 
-    def take(
-        self,
-        band: int,
-        place: Place,
-        plane: int,
-        positions: Positions,
-        indices: Indices,
-        fresh: bool,
-    ) -> tuple[Bits, Mask]:
-        """Give bit ``plane`` of the magnitudes at ``positions``, and signs where they start.
+    def take(self, visit: _Visit) -> tuple[Bits, Mask]:
+        """Give bit ``plane`` of the magnitudes, and signs (True for minus) of fresh ones.
 
-        Fewer bits than positions mean that the last stream has ended. Signs (True for minus) come
-        for each 1 among ``fresh`` positions, those that were zero so far.
+        Fewer bits than positions mean that the last stream has ended.
         """
 
 
@@ -157,7 +164,8 @@ class _Walk:
         for positions, indices, fresh in ((old, refinement, False), (new, significance, True)):
             if complete:
                 given = indices.reshape(-1)[positions]
-                bits, minus = source.take(band, place, self.plane, positions, given, fresh)
+                visit = _Visit(band, place, self.plane, positions, given, fresh)
+                bits, minus = source.take(visit)
                 done = positions[: len(bits)]
                 magnitude[done] |= bits << self.plane
                 known[done] = True
@@ -192,7 +200,22 @@ def _channels(phase: int) -> slice:
 
 
 class _Truth:
-    """The encoder's source: true values, dealt out to streams of a given size each."""
+    """Complete codes, and what each of their bits costs."""
+
+    def __init__(self, codes: SparseCodes, probabilities: NDArray[np.float64]) -> None:
+        self._values = _padded(codes)
+        self._probabilities = probabilities
+
+    def _look(self, visit: _Visit) -> tuple[Integers, Bits, NDArray[np.float64], Costs]:
+        """Return values, bits, the odds of a 1, and information in bits, signs not counted."""
+        values = self._values[visit.band][visit.place].reshape(-1)[visit.positions]
+        bits = np.abs(values) >> visit.plane & 1
+        odds = self._probabilities[visit.indices]
+        return values, bits, odds, -np.log2(np.where(bits == 1, odds, 1 - odds))
+
+
+class _Writer(_Truth):
+    """The encoder's source: true symbols, dealt out to streams of a given size each."""
 
     def __init__(
         self,
@@ -201,8 +224,7 @@ class _Truth:
         probabilities: NDArray[np.float64],
         unsigned_scales: int,
     ) -> None:
-        self._values = _padded(codes)
-        self._probabilities = probabilities
+        super().__init__(codes, probabilities)
         self._unsigned_scales = unsigned_scales
         self._rooms = [8.0 * length * (1 - _CODER_LOSS) - _CODER_OVERHEAD for length in lengths]
         self._level = 0
@@ -210,21 +232,10 @@ class _Truth:
         self.symbols: list[list[Bits]] = [[] for _ in lengths]
         self.odds: list[list[NDArray[np.float64]]] = [[] for _ in lengths]
 
-    def take(
-        self,
-        band: int,
-        place: Place,
-        plane: int,
-        positions: Positions,
-        indices: Indices,
-        fresh: bool,
-    ) -> tuple[Bits, Mask]:
+    def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
-        values = self._values[band][place].reshape(-1)[positions]
-        bits = np.abs(values) >> plane & 1
-        odds = self._probabilities[indices]
-        cost = -np.log2(np.where(bits == 1, odds, 1 - odds))
-        signed = fresh and band >= self._unsigned_scales
+        values, bits, odds, cost = self._look(visit)
+        signed = visit.fresh and visit.band >= self._unsigned_scales
         if signed:
             cost += bits
         done = 0
@@ -259,33 +270,20 @@ class _Truth:
         return words.ljust(length, b"\0")
 
 
-class _Meter:
-    """A source that holds all of the truth and counts what coding it takes."""
+class _Meter(_Truth):
+    """A source that counts what coding all of the truth takes."""
 
     def __init__(self, codes: SparseCodes, planes: int, probabilities: NDArray[np.float64]) -> None:
-        self._values = _padded(codes)
-        self._probabilities = probabilities
+        super().__init__(codes, probabilities)
         self.bits = np.zeros((planes, len(self._values)))
         self.symbols = np.zeros((len(probabilities), 2), dtype=np.int64)
 
-    def take(
-        self,
-        band: int,
-        place: Place,
-        plane: int,
-        positions: Positions,
-        indices: Indices,
-        fresh: bool,
-    ) -> tuple[Bits, Mask]:
+    def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Give the truth; see `_Source`."""
-        values = self._values[band][place].reshape(-1)[positions]
-        bits = np.abs(values) >> plane & 1
-        odds = self._probabilities[indices]
-        self.bits[plane, band] -= np.log2(np.where(bits == 1, odds, 1 - odds)).sum()
-        if fresh:
-            self.bits[plane, band] += bits.sum()
-        if band < len(self._values) - 1:
-            np.add.at(self.symbols, (indices, bits), 1)
+        values, bits, _, cost = self._look(visit)
+        self.bits[visit.plane, visit.band] += cost.sum() + (bits.sum() if visit.fresh else 0)
+        if visit.band < len(self._values) - 1:
+            np.add.at(self.symbols, (visit.indices, bits), 1)
         return bits, values[bits == 1] < 0
 
 
@@ -301,20 +299,11 @@ class _Streams:
         self._coders = [_coder(stream[COUNT_LENGTH:]) for stream in streams]
         self._level = 0
 
-    def take(
-        self,
-        band: int,
-        place: Place,
-        plane: int,
-        positions: Positions,
-        indices: Indices,
-        fresh: bool,
-    ) -> tuple[Bits, Mask]:
+    def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
-        del place, plane
-        signed = band >= self._unsigned_scales
-        odds = self._probabilities[indices]
-        bits = np.zeros(len(positions), dtype=np.int32)
+        signed = visit.fresh and visit.band >= self._unsigned_scales
+        odds = self._probabilities[visit.indices]
+        bits = np.zeros(len(visit.positions), dtype=np.int32)
         signs = []
         done = 0
         while done < len(bits) and self._level < len(self._counts):
@@ -322,7 +311,7 @@ class _Streams:
             coder = self._coders[self._level]
             if part.start < part.stop:
                 bits[part] = coder.decode(_BERNOULLI, odds[part])
-            if fresh and signed and (ones := int(bits[part].sum())):
+            if signed and (ones := int(bits[part].sum())):
                 signs.append(coder.decode(_BERNOULLI, np.full(ones, 0.5)))
             self._counts[self._level] -= part.stop - part.start
             done = part.stop
@@ -392,10 +381,10 @@ def encode(
     rooms = [
         length - minimum_length(level) + MIN_STREAM_LENGTH for level, length in enumerate(lengths)
     ]
-    truth = _Truth(codes, rooms, context.probabilities, unsigned_scales)
-    _Walk(codes.layout, tops, context).run(truth)
+    writer = _Writer(codes, rooms, context.probabilities, unsigned_scales)
+    _Walk(codes.layout, tops, context).run(writer)
     bodies = [
-        _COUNT.pack(truth.counts[level]) + truth.stream(level, room)
+        _COUNT.pack(writer.counts[level]) + writer.stream(level, room)
         for level, room in enumerate(rooms)
     ]
     padded = [*tops, *[0] * (MAX_SCALES + 1 - len(tops))]

@@ -23,3 +23,8 @@ def test_the_golden_bodies_decode_to_the_golden_picture_within_one_grey_level():
 def test_no_weight_file_is_larger_than_8_megabytes():
     folder = bundle.find().folder
     assert max(path.stat().st_size for path in folder.iterdir()) < 8e6
+
+
+def test_the_networks_say_nothing_of_the_machine_they_were_made_on():
+    for path in bundle.find().folder.glob("*.onnx"):
+        assert b'File "' not in path.read_bytes(), path.name

@@ -117,7 +117,17 @@ def _export(
             verbose=False,
         )
     assert program is not None
-    onnx.save(_halve_weights(program.model_proto), stem.with_suffix(".onnx"))
+    onnx.save(_halve_weights(_anonymous(program.model_proto)), stem.with_suffix(".onnx"))
+
+
+def _anonymous(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Drop what the exporter notes of its source: stack traces name folders of this machine."""
+    graph = model.graph
+    values = [*graph.input, *graph.output, *graph.value_info, *graph.initializer]
+    for part in (model, graph, *graph.node, *values):
+        part.doc_string = ""
+        del part.metadata_props[:]
+    return model
 
 
 def _halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:

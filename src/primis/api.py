@@ -16,6 +16,7 @@ from primis.keys import Entry, Keyring, KeySource, new_id
 from primis.levels import (
     CODED_LEVELS,
     body_lengths,
+    read_attributes,
     read_levels,
     read_original,
     write_levels,
@@ -166,21 +167,18 @@ def reconstruct(
     bodies = _bodies(file, keys, wanted)
     codec = Codec.of_model(header.model, threads)
     shape = (header.rows, header.columns)
-    ambiguated = header.scheme is Scheme.AMBIGUATION
-    attributes, codes = read_levels(
-        codec,
-        shape,
-        bodies[:CODED_LEVELS],
-        unsigned_scales=AMBIGUATED_SCALES if ambiguated else 0,
-    )
-    if ambiguated:
-        codes = disambiguate(codes, file.payloads[0])
     exact = wanted == Level.ORIGINAL
-    pixels = (
-        read_original(bodies[Level.ORIGINAL], attributes, shape)
-        if exact
-        else codec.decode(codes, attributes.bits)
-    )
+    if exact:
+        attributes = read_attributes(bodies[0], shape)
+        pixels = read_original(bodies[Level.ORIGINAL], attributes, shape)
+    else:
+        ambiguated = header.scheme is Scheme.AMBIGUATION
+        attributes, codes = read_levels(
+            codec, shape, bodies, unsigned_scales=AMBIGUATED_SCALES if ambiguated else 0
+        )
+        if ambiguated:
+            codes = disambiguate(codes, file.payloads[0])
+        pixels = codec.decode(codes, attributes.bits)
     return Reconstruction(Image(pixels, attributes), header.image_id, Level(wanted), exact)
 
 

@@ -72,6 +72,23 @@ def read_levels(
         If the bodies are not such as `write_levels` writes.
     """
     first, *rest = bodies
+    attributes, coded = _split(first, shape)
+    return attributes, codec.unpack(shape, [coded, *rest], unsigned_scales=unsigned_scales)
+
+
+def read_attributes(first: bytes, shape: tuple[int, int]) -> Attributes:
+    """Read the attributes of an image of ``shape`` from its lowest body, leaving its codes alone.
+
+    Raises
+    ------
+    DamagedFileError
+        As `read_levels`.
+    """
+    return _split(first, shape)[0]
+
+
+def _split(first: bytes, shape: tuple[int, int]) -> tuple[Attributes, bytes]:
+    """Part the lowest body into attributes and code bytes."""
     length = first[0] if first else _NOTES_LENGTH + 1
     notes, coded = first[1 : 1 + length], first[1 + length :]
     if length > _NOTES_LENGTH or notes.endswith(b"\0"):
@@ -82,7 +99,7 @@ def read_levels(
     attributes = Attributes.from_bytes(notes.ljust(_NOTES_LENGTH, b"\0"))
     if not all(MIN_SIDE <= side <= MAX_SIDE for side in shape):
         raise DamagedFileError(f"an image of {shape[0]} x {shape[1]} pixels is outside the limits")
-    return attributes, codec.unpack(shape, [coded[:usable], *rest], unsigned_scales=unsigned_scales)
+    return attributes, coded[:usable]
 
 
 def write_original(pixels: Pixels) -> bytes:

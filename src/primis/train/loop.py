@@ -22,6 +22,7 @@ from primis.train.objective import TrainedAutoEncoder
 
 CHECKPOINT_EVERY = 500  # steps
 CELL = 2**SCALES  # sides of an image are multiples of it in training
+MAX_GRADIENT = 10.0
 RATE_MODEL_SPEED = 4.0  # times the learning rate of the codec, whose gradients need it
 
 
@@ -31,7 +32,8 @@ class TrainConfig:
 
     ``steps`` optimiser steps on ``batch`` crops of ``crop`` pixels; the learning rate falls from
     ``learning_rate`` to zero along a half cosine. Quantiser steps are drawn log-uniformly between
-    ``finest`` and ``coarsest`` grey levels (of 255).
+    ``finest`` and ``coarsest`` grey levels (of 255). A share ``plain`` of the steps leaves out the
+    sparsifier and the restorer, as the encoder does where they do harm.
     """
 
     steps: int = 16_000
@@ -41,6 +43,7 @@ class TrainConfig:
     finest: float = 1.5
     coarsest: float = 80.0
     seed: int = 1
+    plain: float = 0.0
     freeze_encoder: bool = False
 
 
@@ -110,9 +113,11 @@ def train_autoencoder(
             group["lr"] = group["speed"] * step_size(config, step)
         crops = random_crops(pictures, config.batch, config.crop, generator).to(fabric.device)
         quantiser = random_steps(config, generator).to(fabric.device)
-        cost = model(crops, quantiser, random_cuts(config.batch, generator).to(fabric.device))
+        cuts = random_cuts(config.batch, generator).to(fabric.device)
+        plain = torch.rand((), generator=generator).item() < config.plain
+        cost = model(crops, quantiser, cuts, plain)
         fabric.backward(cost.loss)
-        fabric.clip_gradients(model, optimiser, max_norm=1.0, error_if_nonfinite=False)
+        fabric.clip_gradients(model, optimiser, max_norm=MAX_GRADIENT, error_if_nonfinite=False)
         optimiser.step()
         optimiser.zero_grad()
         average.update_parameters(bare)
@@ -159,7 +164,7 @@ def random_cuts(count: int, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def validate(model: TrainedAutoEncoder, images: Sequence[Tensor]) -> dict[str, float]:
-    """Loss, PSNR (dB) and estimated bits per pixel at four quantiser steps.
+    """Lagrangian (as ``loss``), PSNR (dB) and estimated bits per pixel at four quantiser steps.
 
     ``images`` are (1, 1, h, w), h and w multiples of 64, with values 0 to 255.
     """
@@ -171,7 +176,7 @@ def validate(model: TrainedAutoEncoder, images: Sequence[Tensor]) -> dict[str, f
         for x in images:
             step = torch.full((1, 1, 1, 1), quantiser, device=x.device)
             cost = model(x, step, torch.tensor([4 * SCALES], device=x.device))
-            losses.append(cost.loss.item())
+            losses.append(cost.lagrangian.item())
             error += 10 * math.log10(255**2 / (cost.distortion.item() * quantiser**2))
             bits += cost.bits.item()
         scores[f"psnr_{quantiser:g}"] = round(error / len(images), 3)

@@ -21,6 +21,7 @@ from primis.train.networks import (
 # What one bit may cost in squared quantiser steps. Coding a coefficient just above its threshold
 # saves about 0.75 squared steps and costs 5 to 7 bits.
 BIT_PRICE = 0.13
+FREE_COST = 0.005
 
 
 def pass_through(hard: Tensor, soft: Tensor) -> Tensor:
@@ -105,9 +106,17 @@ class Cost(NamedTuple):
     bits: Tensor
 
     @property
+    def lagrangian(self) -> Tensor:
+        """Distortion and priced bits of each image (n,)."""
+        return self.distortion + BIT_PRICE * self.bits
+
+    @property
     def loss(self) -> Tensor:
-        """Lagrangian of the batch."""
-        return (self.distortion + BIT_PRICE * self.bits).mean()
+        """Mean logarithm of the Lagrangian: a percent counts alike at every rate.
+
+        A small constant keeps images that cost next to nothing from counting most.
+        """
+        return torch.log(self.lagrangian + FREE_COST).mean()
 
 
 class TrainedAutoEncoder(nn.Module):
@@ -118,27 +127,35 @@ class TrainedAutoEncoder(nn.Module):
         self.codec = AutoEncoder()
         self.rate = nn.ModuleList(RateModel() for _ in range(DISTINCT_SCALES))
 
-    def forward(self, x: Tensor, step: Tensor, cut: Tensor) -> Cost:
-        """Code ``x`` (n, 1, h, w), h and w multiples of 64, at quantiser ``step`` (n, 1, 1, 1)."""
+    def forward(self, x: Tensor, step: Tensor, cut: Tensor, plain: bool = False) -> Cost:
+        """Code ``x`` (n, 1, h, w), h and w multiples of 64, at quantiser ``step`` (n, 1, 1, 1).
+
+        ``plain`` leaves out the sparsifier and the restorer.
+        """
         codec = self.codec
         ll, bands = codec.analyse(x)
-        with torch.autocast(x.device.type, torch.bfloat16):
-            codes = codec.sparsify(bands, step)
+        if plain:
+            codes = [band / step for band in bands]
+        else:
+            with torch.autocast(x.device.type, torch.bfloat16):
+                codes = codec.sparsify(bands, step)
         masks = cut_masks(cut, (x.shape[2], x.shape[3]))
         known = [
             dequantise(code, mask.expand_as(code)) for code, mask in zip(codes, masks, strict=True)
         ]
         ll_known = pass_through((torch.floor(ll / step) + 0.5) * step, ll)
         linear = codec.synthesise(ll_known, [code * step for code in known])
-        with torch.autocast(x.device.type, torch.bfloat16):
-            correction = codec.restorer(
-                linear / step,
-                known[0],
-                known[1],
-                masks[0].expand_as(known[0]),
-                masks[1].expand_as(known[1]),
-            )
-        error = (x - linear) / step - correction.float()
+        error = (x - linear) / step
+        if not plain:
+            with torch.autocast(x.device.type, torch.bfloat16):
+                correction = codec.restorer(
+                    linear / step,
+                    known[0],
+                    known[1],
+                    masks[0].expand_as(known[0]),
+                    masks[1].expand_as(known[1]),
+                )
+            error = error - correction.float()
         pixels = x.shape[2] * x.shape[3]
         return Cost(error.square().mean((1, 2, 3)), self._bits(codes, masks) / pixels)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from primis.codec.bitstream import decode_step, usable_length
+from primis.codec.bitstream import decode_step, minimum_length, usable_length
 from primis.codec.codes import SparseCodes, everything_known
 from primis.codec.layout import Layout
 
 
-def made_codes(shape: tuple[int, int], seed: int = 0, density: float = 0.2) -> SparseCodes:
+def made_codes(
+    shape: tuple[int, int], seed: int = 0, density: float = 0.2, sparsified: bool = True
+) -> SparseCodes:
     """Clustered coefficients, fewer and smaller on finer scales, like those of a picture."""
     rng = np.random.default_rng(seed)
     layout = Layout(*shape)
@@ -17,7 +19,8 @@ def made_codes(shape: tuple[int, int], seed: int = 0, density: float = 0.2) -> S
     for scale, size in enumerate(layout.shapes):
         busy = rng.random((1, *size[1:])) < density
         values.append(np.trunc(rng.laplace(0, 4.0 * 2**scale, size) * busy).astype(np.int32))
-    return SparseCodes(layout, decode_step(34000), 700, tuple(values), 0, everything_known(layout))
+    known = everything_known(layout)
+    return SparseCodes(layout, decode_step(34000), 700, tuple(values), 0, known, sparsified)
 
 
 def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:
@@ -31,7 +34,7 @@ def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:
 def lengths_of(total: int) -> list[int]:
     """Usable lengths of three levels, about ``total`` bytes."""
     shares = (total // 4, total // 4, total // 2)
-    return [max(24 if n == 0 else 12, usable_length(n, share)) for n, share in enumerate(shares)]
+    return [max(minimum_length(n), usable_length(n, share)) for n, share in enumerate(shares)]
 
 
 def what_is_known(truth: SparseCodes, read: SparseCodes) -> list[np.ndarray]:

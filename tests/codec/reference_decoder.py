@@ -30,6 +30,7 @@ Network = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 class Decoded:
     step: float
     offset: int
+    plain: bool
     plane: int
     values: list[np.ndarray]
     known: list[np.ndarray]
@@ -91,8 +92,10 @@ class Decoder:
         first, *rest = levels
         self.step = 2.0 ** (int.from_bytes(first[:2], "big") / 1024 - 32)
         self.offset = int.from_bytes(first[2:4], "big")
-        self.tops = [min(top, 24) for top in first[4 : 4 + self.scales + 1]]
-        streams = [first[12:], *rest]
+        self.plain = first[4] % 2 == 1
+        tops = f"{int.from_bytes(first[5:10], 'big'):040b}"
+        self.tops = [min(int(tops[5 * n : 5 * n + 5], 2), 24) for n in range(self.scales + 1)]
+        streams = [first[10:], *rest]
         self.counts = [int.from_bytes(stream[:4], "big") for stream in streams]
         self.stacks = [Stack(stream[4:]) for stream in streams]
         self.network, self.unsigned_scales = network, unsigned_scales
@@ -111,7 +114,7 @@ class Decoder:
             for minus, magnitudes, crop in zip(self.minus, self.magnitudes, crops, strict=True)
         ]
         known = [mask[crop] for mask, crop in zip(self.known, crops, strict=True)]
-        return Decoded(self.step, self.offset, plane, values, known)
+        return Decoded(self.step, self.offset, self.plain, plane, values, known)
 
     def array(self, number: int, plane: int) -> bool:
         """Decode one plane of one array; False where the last level is full."""

@@ -22,15 +22,15 @@ from tests.codec.made_codes import lengths_of, made_codes
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "codec"
 CASES = {
-    "square": ((64, 64), 1, 0.2, 500, 0),
-    "odd": ((45, 67), 2, 0.4, 900, 0),
-    "coarse-signs": ((50, 33), 3, 0.1, 250, 2),
+    "square": ((64, 64), 1, 0.2, 500, 0, True),
+    "odd": ((45, 67), 2, 0.4, 900, 0, False),
+    "coarse-signs": ((50, 33), 3, 0.1, 250, 2, True),
 }
 
 
 def vector(name: str, codec: Codec) -> dict[str, object]:
-    shape, seed, density, total, unsigned_scales = CASES[name]
-    codes = made_codes(shape, seed, density)
+    shape, seed, density, total, unsigned_scales, sparsified = CASES[name]
+    codes = made_codes(shape, seed, density, sparsified)
     bodies = encode(codes, lengths_of(total), codec.context, unsigned_scales=unsigned_scales)
     return {
         "name": name,
@@ -48,6 +48,7 @@ def described(codec: Codec, shape, bodies, unsigned_scales) -> dict[str, object]
     return {
         "step": read.step,
         "offset": read.offset,
+        "sparsified": read.sparsified,
         "plane": read.plane,
         "values": digest(read.values, ">i4"),
         "known": digest(read.known, "u1"),
@@ -77,7 +78,7 @@ def test_vectors_end_inside_of_planes(codec: Codec) -> None:
     def partly(read: SparseCodes) -> bool:
         return not all(known.all() for known in read.known)
 
-    for name, ((rows, columns), *_, unsigned_scales) in CASES.items():
+    for name, ((rows, columns), *_, unsigned_scales, _) in CASES.items():
         frozen = json.loads((VECTORS / f"{name}.json").read_text())
         bodies = [bytes.fromhex(level) for level in frozen["levels"]]
         read = decode(Layout(rows, columns), bodies, codec.context, unsigned_scales=unsigned_scales)

@@ -25,6 +25,7 @@ def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
         shape, bodies, network, codec.model.probabilities, unsigned_scales=unsigned_scales
     )
     assert (ours.step, ours.offset, ours.plane) == (theirs.step, theirs.offset, theirs.plane)
+    assert ours.sparsified != theirs.plain
     for name in ("values", "known"):
         for one, other in zip(getattr(ours, name), getattr(theirs, name), strict=True):
             np.testing.assert_array_equal(one, other)
@@ -36,7 +37,7 @@ def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
 @pytest.mark.parametrize("kind", ["textured", "noise", "edge", "black"])
 def test_pictures(codec: Codec, kind, shape):
     pixels = KINDS[kind](shape)
-    bodies = codec.pack(codec.encode(pixels, 400), [52, 100, 248])
+    bodies = codec.pack(codec.encode(pixels, 400), [50, 100, 248])
     for count in (1, 2, 3):
         read_twice(codec, shape, bodies[:count])
 
@@ -52,7 +53,7 @@ def test_codes_from_a_generator(codec: Codec, unsigned_scales):
 
 @settings(max_examples=12, derandomize=True)
 @given(
-    st.binary(min_size=64, max_size=64),
+    st.binary(min_size=62, max_size=62),
     st.binary(min_size=40, max_size=40),
     st.sampled_from([0, 2]),
 )

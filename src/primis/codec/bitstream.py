@@ -39,9 +39,11 @@ MAX_PLANES = 24
 WORD = 4
 MIN_STREAM_LENGTH = 2 * WORD
 _COUNT = struct.Struct(">I")
-_HEADER = struct.Struct(f">HH{MAX_SCALES + 1}B")
+_HEADER = struct.Struct(">HHB5s")
 HEADER_LENGTH = _HEADER.size
 COUNT_LENGTH = _COUNT.size
+_PLAIN = 1  # flag: coded without the sparsifier
+_TOP_BITS = 5
 _STEP_UNITS = 1024  # the step is a power of two with this many values per octave
 _STEP_BIAS = 32
 _CODER_OVERHEAD = 40  # bits that the coder may need beyond the information it carries,
@@ -387,9 +389,23 @@ def encode(
         _COUNT.pack(writer.counts[level]) + writer.stream(level, room)
         for level, room in enumerate(rooms)
     ]
-    padded = [*tops, *[0] * (MAX_SCALES + 1 - len(tops))]
-    bodies[0] = _HEADER.pack(encode_step(codes.step), codes.offset, *padded) + bodies[0]
-    return bodies
+    flags = 0 if codes.sparsified else _PLAIN
+    header = _HEADER.pack(encode_step(codes.step), codes.offset, flags, _pack_tops(tops))
+    return [header + bodies[0], *bodies[1:]]
+
+
+def _pack_tops(tops: Sequence[int]) -> bytes:
+    """Five bits each, the first in the highest; zeros for scales that the image has not."""
+    packed = 0
+    for top in [*tops, *[0] * (MAX_SCALES + 1 - len(tops))]:
+        packed = packed << _TOP_BITS | top
+    return packed.to_bytes(_TOP_BITS * (MAX_SCALES + 1) // 8, "big")
+
+
+def _unpack_tops(data: bytes, count: int) -> list[int]:
+    packed = int.from_bytes(data, "big")
+    shifts = [_TOP_BITS * (MAX_SCALES - number) for number in range(count)]
+    return [min(packed >> shift & 2**_TOP_BITS - 1, MAX_PLANES) for shift in shifts]
 
 
 def decode(
@@ -411,8 +427,8 @@ def decode(
             raise DamagedFileError(
                 f"level {level} has {len(body)} bytes of codes, an unusable length"
             )
-    step, offset, *tops = _HEADER.unpack_from(bodies[0])
-    tops = [min(top, MAX_PLANES) for top in tops[: len(layout.shapes)]]
+    step, offset, flags, packed_tops = _HEADER.unpack_from(bodies[0])
+    tops = _unpack_tops(packed_tops, len(layout.shapes))
     streams = [bodies[0][HEADER_LENGTH:], *bodies[1:]]
     walk = _Walk(layout, tops, context)
     walk.run(_Streams(streams, context.probabilities, unsigned_scales))
@@ -427,6 +443,7 @@ def decode(
         ),
         plane=walk.plane,
         known=tuple(known[crop] for known, crop in zip(walk.known, crops, strict=True)),
+        sparsified=not flags & _PLAIN,
     )
 
 

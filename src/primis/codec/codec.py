@@ -19,6 +19,11 @@ from primis.codec.tiling import Maps
 SPARE_PLANES = 2
 """Codes below the one that the rate asks for: coded only where bytes are left."""
 
+_TRIAL_RATE = 0.75
+"""Bits per pixel from which the encoder tries whether an image is better off without sparsifier."""
+
+_TRIAL_SIDE = 1024
+
 _FINEST_STEP = 2.0**-6  # grey levels; below it an integer image is exact anyway
 
 Pixels = NDArray[np.unsignedinteger[Any]]
@@ -76,7 +81,8 @@ class Codec:
         """Code an image so that its coarser codes fill about ``budget`` bytes.
 
         The quantiser step is the magnitude of the k-th largest coefficient, k being the number of
-        non-zeros that the budget can pay for; finer codes follow below it.
+        non-zeros that the budget can pay for; finer codes follow below it. Sparsifier and restorer
+        are left out where a high rate leaves them nothing to do but harm.
 
         Parameters
         ----------
@@ -85,19 +91,41 @@ class Codec:
         budget
             Bytes that `pack` will have for all levels together.
         """
+        trial = 8 * budget >= _TRIAL_RATE * pixels.size
+        sparsified = self._sparsifier_pays(pixels, budget) if trial else True
+        return self._encode(pixels, budget, sparsified)
+
+    def _encode(self, pixels: Pixels, budget: int, sparsified: bool) -> SparseCodes:
         layout = Layout(*pixels.shape)
         offset = round(float(pixels.mean()))
         image = pixels.astype(np.float32) - np.float32(offset)
         details, smooth = self._networks.analyse(image, layout)
         step = self._step(details, smooth, budget)
         finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
-        sparse = self._networks.sparsify([bands / np.float32(step) for bands in details])
+        details = [bands / np.float32(step) for bands in details]
+        if sparsified:
+            details = self._networks.sparsify(details)
         scale = np.float32(step / finest)
-        values = [
-            *(np.trunc(bands * scale).astype(np.int32) for bands in sparse),
+        values = (
+            *(np.trunc(bands * scale).astype(np.int32) for bands in details),
             np.trunc(smooth / np.float32(finest)).astype(np.int32),
-        ]
-        return SparseCodes(layout, finest, offset, tuple(values), 0, everything_known(layout))
+        )
+        known = everything_known(layout)
+        return SparseCodes(layout, finest, offset, values, 0, known, sparsified)
+
+    def _sparsifier_pays(self, pixels: Pixels, budget: int) -> bool:
+        """Code the middle of the image both ways, in its share of the bytes, and compare."""
+        rows, columns = ((side - min(side, _TRIAL_SIDE)) // 2 for side in pixels.shape)
+        middle = pixels[rows : rows + _TRIAL_SIDE, columns : columns + _TRIAL_SIDE]
+        share = max(bitstream.minimum_length(0), budget * middle.size // pixels.size)
+        length = bitstream.usable_length(0, share)
+
+        def error(sparsified: bool) -> float:
+            codes = self._encode(middle, length, sparsified)
+            held = self.unpack(middle.shape, self.pack(codes, [length]))
+            return float(np.square(self.decode_exactly(held) - middle).mean())
+
+        return error(True) <= error(False)
 
     def _step(self, details: list[Maps], smooth: Maps, budget: int) -> float:
         magnitudes = np.abs(np.concatenate([bands.ravel() for bands in details]))
@@ -129,6 +157,8 @@ class Codec:
         """Reconstruct an image as float32 (rows, columns), neither rounded nor clipped."""
         *details, smooth = codes.coefficients()
         linear = self._networks.synthesise(details, smooth, codes.layout)
+        if not codes.sparsified:
+            return linear * np.float32(codes.step) + np.float32(codes.offset)
         unit = 2.0**codes.plane
         half = [np.float32(1) - known for known in codes.known[:2]]
         if not any(known.any() for known in codes.known[:2]):

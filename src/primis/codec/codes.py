@@ -39,6 +39,8 @@ class SparseCodes:
         Lowest code of which anything is known, 0 or above.
     known
         Same shapes: True where code ``plane`` is known.
+    sparsified
+        Whether the sparsifier moved the coefficients, so that the restorer is due after synthesis.
     """
 
     layout: Layout
@@ -47,6 +49,7 @@ class SparseCodes:
     values: tuple[Integers, ...]
     plane: int
     known: tuple[Mask, ...]
+    sparsified: bool = True
 
     @property
     def planes(self) -> int:

@@ -28,12 +28,12 @@ demo: $(VENV)/demo.stamp
 test: lint
 	$(BIN)/python -m pytest -n auto
 
-# The types of primis.train can only be checked where torch is installed (extra [train]).
+# What needs torch can only be type-checked where that is installed (extras train, evaluate, attacks).
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	if $(BIN)/python -c "import torch" 2>/dev/null; then $(BIN)/mypy; \
-	  else $(BIN)/mypy --exclude src/primis/train; fi
+	  else $(BIN)/mypy --exclude 'src/primis/(train|study|evaluate|attacks|report)/'; fi
 
 picture: $(VENV)/demo.stamp
 	$(BIN)/python -m demo.run --picture docs/images/comparison.jpg

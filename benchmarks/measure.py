@@ -12,8 +12,8 @@ from typing import Any
 from numpy.typing import NDArray
 
 from benchmarks.images import Sample
-from benchmarks.peers import Peer
 from primis.evaluate import ms_ssim, psnr
+from primis.evaluate.peers import Peer
 
 Pixels = NDArray[Any]
 Encoded = tuple[int, Callable[[], Pixels]]

@@ -22,9 +22,9 @@ import numpy as np
 from benchmarks.command import exit_code
 from benchmarks.images import Sample, read_split
 from benchmarks.measure import Measurement, PeerCache, measure
-from benchmarks.peers import PEERS, Peer
 from benchmarks.summary import Curve, Point, RateDifference, mean_points, rate_difference
 from primis.evaluate import psnr
+from primis.evaluate.peers import PEERS, Peer
 from primis.obfuscation import Level
 
 CACHE = Path(__file__).parent / "cache"

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from benchmarks.command import exit_code
 from benchmarks.images import radiograph, thumbnail
-from benchmarks.peers import PEERS, Peer
+from primis.evaluate.peers import PEERS, Peer
 
 Pixels = NDArray[Any]
 

@@ -6,8 +6,8 @@ from PIL import Image
 
 from benchmarks.images import Sample
 from benchmarks.measure import PeerCache, measure
-from benchmarks.peers import Peer
 from primis.evaluate import ms_ssim, psnr
+from primis.evaluate.peers import Peer
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 
 from benchmarks import rate_distortion
-from benchmarks.peers import PEERS
 from primis.errors import InputError, UsageError
+from primis.evaluate.peers import PEERS
 
 
 @pytest.fixture

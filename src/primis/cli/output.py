@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
@@ -131,6 +132,24 @@ class Report:
         say(f"error: {failed} of {total} inputs failed{besides}")
         only_keys = failed == total and self._codes == {NoKeyError.exit_code}
         raise click.exceptions.Exit((NoKeyError if only_keys else failure).exit_code)
+
+
+@contextmanager
+def following(*, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """Give a function that tells the user how far a long task has come.
+
+    On a terminal each line takes the place of the one before.
+    """
+    if quiet:
+        yield lambda _: None
+    elif not sys.stderr.isatty():
+        yield say
+    else:
+        from rich.console import Console
+        from rich.text import Text
+
+        with Console(stderr=True).status("starting") as status:
+            yield lambda line: status.update(Text(printable(line)))
 
 
 def _write(stream: TextIO, line: str) -> None:

@@ -10,6 +10,9 @@ import click
 
 from primis import __version__
 from primis.cli import output
+from primis.cli.attack import attack
+from primis.cli.audit import audit
+from primis.cli.evaluate import evaluate
 from primis.cli.grant import grant
 from primis.cli.images import images
 from primis.cli.inspect import inspect
@@ -109,5 +112,18 @@ def main() -> None:
     """
 
 
-for _verb in (keygen, protect, images, grant, reconstruct, inspect, verify, rekey, train):
+for _verb in (
+    keygen,
+    protect,
+    images,
+    grant,
+    reconstruct,
+    inspect,
+    verify,
+    rekey,
+    train,
+    evaluate,
+    attack,
+    audit,
+):
     main.add_command(_verb)

@@ -1,5 +1,5 @@
 """What reconstructions keep."""
 
-from primis.evaluate.fidelity import bd_rate, ms_ssim, psnr, ssim
+from primis.evaluate.metrics import bd_rate, ms_ssim, psnr, ssim
 
 __all__ = ["bd_rate", "ms_ssim", "psnr", "ssim"]

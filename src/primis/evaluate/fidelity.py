@@ -1,254 +1,218 @@
-"""How close one image is to another, and how many bytes one codec needs against another."""
+"""How close every level comes to the original, against other codecs of equally many bytes.
+
+The result (`evaluate_fidelity`) is a dict:
+
+- ``images``, ``patients``, ``rates`` (name: bits per pixel), ``recipes`` (codec: options);
+- ``rows``: one record per rate, rendition and codec ("primis" or a peer) with ``bits_per_pixel``
+  and, each an interval over patients, ``psnr`` (dB), ``ssim``, ``ms_ssim``. A peer that cannot
+  make one of the files so small has None for them. The rendition "public" is a public file read
+  without a key, and the codec "uniform grey" is what a viewer gets who knows nothing at all;
+- ``differences``: per rate, level and peer, primis minus peer, image by image (``psnr``,
+  ``ms_ssim``).
+"""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from primis.errors import UsageError
+from primis import container
+from primis.api import RATES
+from primis.evaluate.metrics import ms_ssim, psnr, ssim
+from primis.evaluate.peers import Peer, available
+from primis.evaluate.per_image import Measurement, measure_each
+from primis.obfuscation import Level
+from primis.obfuscation.keystream import KEY_LENGTH
+from primis.study.dataset import Case, Dataset, read_pixels
+from primis.study.renditions import DIAGNOSTIC, FULL, PREVIEW, PUBLIC, Renditions
+from primis.study.statistics import bootstrap
+from primis.study.workspace import Workspace
 
-Pixels = NDArray[Any]
-Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+Row = dict[str, Any]
 
-WINDOW_SIZE = 11
-WINDOW_SIGMA = 1.5
-SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-
-
-def psnr(reference: Pixels, image: Pixels, data_range: float) -> float:
-    """Peak signal-to-noise ratio.
-
-    Parameters
-    ----------
-    reference, image
-        Arrays of equal shape (rows, columns), in the same units.
-    data_range
-        The peak: largest minus smallest value the units allow (255 for 8 bits).
-
-    Returns
-    -------
-    float
-        Decibels; infinite for identical images.
-
-    Raises
-    ------
-    UsageError
-        If the shapes differ, are not two-dimensional or empty, or the data range is not positive.
-    """
-    x, y = _pair(reference, image, data_range)
-    error = float(np.mean((x - y) ** 2))
-    return 10 * math.log10(data_range**2 / error) if error else math.inf
+METRICS: Mapping[str, Callable[[Pixels, Pixels, float], float]] = {
+    "psnr": psnr,
+    "ssim": ssim,
+    "ms_ssim": ms_ssim,
+}
+PEAK = 255.0
+LARGEST = 100.0
+"""Decibels of equal pictures, for JSON and means know no infinity."""
+CANDIDATE, NOTHING = "primis", "uniform grey"
+LEVELS = {PREVIEW: Level.PREVIEW, DIAGNOSTIC: Level.DIAGNOSTIC, FULL: Level.FULL}
 
 
-def ssim(reference: Pixels, image: Pixels, data_range: float) -> float:
-    """Structural similarity (Wang, Bovik, Sheikh, Simoncelli, IEEE TIP 13(4), 2004).
-
-    Gaussian window of 11 taps and sigma 1.5, K1 = 0.01, K2 = 0.03, population covariance, mean
-    over the positions where the window fits.
+def evaluate_fidelity(
+    dataset: Dataset,
+    workspace: Workspace,
+    *,
+    rates: Mapping[str, float] = RATES,
+    images: int = 40,
+    peers: Sequence[Peer] | None = None,
+    processes: int = 1,
+    report: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Measure the fidelity of the test images of a data set.
 
     Parameters
     ----------
-    reference, image
-        Arrays of equal shape (rows, columns), at least 11 on each side.
-    data_range
-        Largest minus smallest value the units allow (255 for 8 bits).
-
-    Returns
-    -------
-    float
-        At most 1, which only identical images reach.
-
-    Raises
-    ------
-    UsageError
-        As for `psnr`, or if a side is shorter than the window.
-    """
-    x, y = _pair(reference, image, data_range, smallest=WINDOW_SIZE)
-    luminance, structure = _similarity(x, y, data_range)
-    return float(np.mean(luminance * structure))
-
-
-def ms_ssim(reference: Pixels, image: Pixels, data_range: float) -> float:
-    """Multi-scale structural similarity (Wang, Simoncelli, Bovik, Asilomar 2003).
-
-    Five scales, each half the size of the one before (mean of 2x2 pixels; an odd side repeats its
-    last line). Images with a side under 176 pixels use only the scales on which the window of 11
-    fits, with the weights of these scaled up to the same sum: compare such values only with each
-    other. A scale whose structure term is negative counts as 0.
-
-    Parameters
-    ----------
-    reference, image
-        Arrays of equal shape (rows, columns), at least 11 on each side.
-    data_range
-        Largest minus smallest value the units allow (255 for 8 bits).
-
-    Returns
-    -------
-    float
-        Between 0 and 1.
+    dataset
+        Its test split is measured.
+    workspace
+        Keeps the measurements of each image.
+    rates
+        Bits per pixel of a public file, by name.
+    images
+        At most about so many images, all of one patient or none: searching a peer's file of a
+        given size encodes the image many times over.
+    peers
+        Codecs to compare with; None for all that are installed.
+    processes
+        How many to use.
+    report
+        Told about progress.
 
     Raises
     ------
-    UsageError
-        As for `ssim`.
+    InputError
+        If the data set has no test images.
     """
-    x, y = _pair(reference, image, data_range, smallest=WINDOW_SIZE)
-    fitting = int(math.log2(min(x.shape) / WINDOW_SIZE)) + 1
-    weights = SCALE_WEIGHTS[:fitting]
-    product = 1.0
-    for weight in weights[:-1]:
-        _, structure = _similarity(x, y, data_range)
-        product *= max(float(np.mean(structure)), 0.0) ** weight
-        x, y = _halve(x), _halve(y)
-    product *= max(ssim(x, y, data_range), 0.0) ** weights[-1]
-    return math.pow(product, sum(SCALE_WEIGHTS) / sum(weights))
-
-
-def bd_rate(
-    rate_a: ArrayLike, quality_a: ArrayLike, rate_b: ArrayLike, quality_b: ArrayLike
-) -> float:
-    """Bjøntegaard rate difference: how many more bytes B needs than A at equal quality.
-
-    The mean, over the interval of qualities that both curves reach, of the difference between the
-    logarithms of the rates (Bjøntegaard, VCEG-M33, 2001), with each log-rate a piecewise cubic,
-    shape-preserving function of quality (PCHIP: Fritsch and Carlson, 1980) in place of the
-    original's single cubic, which may oscillate.
-
-    Parameters
-    ----------
-    rate_a, rate_b
-        Positive rates, one per operating point, in any common unit (bits per pixel, bytes).
-    quality_a, quality_b
-        Qualities of these points, in any common unit (dB); distinct within a curve.
-
-    Returns
-    -------
-    float
-        Percent: -20 means that B needs 20 % fewer bytes than A.
-
-    Raises
-    ------
-    UsageError
-        If a curve has under two points, a rate that is not positive, repeated or non-finite
-        qualities, or if the curves share no interval of quality.
-    """
-    a, b = _curve(rate_a, quality_a), _curve(rate_b, quality_b)
-    low, high = float(max(a[0][0], b[0][0])), float(min(a[0][-1], b[0][-1]))
-    if not low < high:
-        raise UsageError("the two rate-quality curves share no interval of quality")
-    difference = _mean_height(*b, low, high) - _mean_height(*a, low, high)
-    return 100 * math.expm1(difference)
-
-
-def _pair(
-    reference: Pixels, image: Pixels, data_range: float, smallest: int = 1
-) -> tuple[Floats, Floats]:
-    if reference.shape != image.shape:
-        raise UsageError(f"cannot compare images of shapes {reference.shape} and {image.shape}")
-    if reference.ndim != 2 or min(reference.shape) < smallest:
-        raise UsageError(
-            f"expected rows and columns of at least {smallest} pixels, got shape {reference.shape}"
-        )
-    if not data_range > 0:
-        raise UsageError(f"data range must be positive, got {data_range}")
-    return reference.astype(np.float64), image.astype(np.float64)
-
-
-def _gaussian_window() -> Floats:
-    offsets = np.arange(WINDOW_SIZE) - WINDOW_SIZE // 2
-    window = np.exp(-(offsets**2) / (2 * WINDOW_SIGMA**2))
-    return np.asarray(window / window.sum())
-
-
-def _blur(maps: Floats) -> Floats:
-    """Gaussian mean at every position of (..., rows, columns) where the window fits."""
-    window, half = _gaussian_window(), WINDOW_SIZE // 2
-    for _ in ("rows", "columns"):
-        maps = np.swapaxes(maps, -1, -2)
-        size = maps.shape[-1] - WINDOW_SIZE + 1
-        taps = [maps[..., i : i + size] for i in range(WINDOW_SIZE)]
-        maps = window[half] * taps[half]
-        for i in range(half):
-            maps += window[i] * (taps[i] + taps[-1 - i])
-    return maps
-
-
-def _similarity(x: Floats, y: Floats, data_range: float) -> tuple[Floats, Floats]:
-    """Compute the maps of the luminance term and of the contrast-and-structure term."""
-    c1, c2 = (0.01 * data_range) ** 2, (0.03 * data_range) ** 2
-    mean_x, mean_y, power, cross = _blur(np.stack([x, y, x * x + y * y, x * y]))
-    mean_power, mean_cross = mean_x**2 + mean_y**2, mean_x * mean_y
-    luminance = (2 * mean_cross + c1) / (mean_power + c1)
-    structure = (2 * (cross - mean_cross) + c2) / (power - mean_power + c2)
-    return luminance, structure
-
-
-def _halve(x: Floats) -> Floats:
-    rows, columns = x.shape
-    x = np.pad(x, ((0, rows % 2), (0, columns % 2)), mode="edge")
-    return np.asarray((x[::2, ::2] + x[1::2, ::2] + x[::2, 1::2] + x[1::2, 1::2]) / 4)
-
-
-def _curve(rate: ArrayLike, quality: ArrayLike) -> tuple[Floats, Floats]:
-    """Qualities in ascending order and the log-rates at them."""
-    rates, qualities = np.asarray(rate, np.float64), np.asarray(quality, np.float64)
-    if rates.shape != qualities.shape or rates.ndim != 1 or rates.size < 2:
-        raise UsageError("a rate-quality curve needs two or more points, each a rate and a quality")
-    if not (np.isfinite(rates).all() and np.isfinite(qualities).all() and (rates > 0).all()):
-        raise UsageError("a rate-quality curve needs positive rates and finite qualities")
-    order = np.argsort(qualities)
-    if not (np.diff(qualities[order]) > 0).all():
-        raise UsageError("a rate-quality curve has two points of the same quality")
-    return qualities[order], np.log(rates[order])
-
-
-def _mean_height(x: Floats, y: Floats, low: float, high: float) -> float:
-    """Mean over [low, high] of the PCHIP interpolant; Simpson's rule is exact for its cubics."""
-    ends = np.concatenate([[low], x[(x > low) & (x < high)], [high]])
-    slopes = _pchip_slopes(x, y)
-    middle = _hermite(x, y, slopes, (ends[:-1] + ends[1:]) / 2)
-    at_ends = _hermite(x, y, slopes, ends)
-    areas = np.diff(ends) * (at_ends[:-1] + 4 * middle + at_ends[1:]) / 6
-    return float(areas.sum() / (high - low))
-
-
-def _hermite(x: Floats, y: Floats, slopes: Floats, at: Floats) -> Floats:
-    i = np.clip(np.searchsorted(x, at, side="right") - 1, 0, x.size - 2)
-    step = x[i + 1] - x[i]
-    t = (at - x[i]) / step
-    value = y[i] * (1 + 2 * t) * (1 - t) ** 2 + y[i + 1] * t**2 * (3 - 2 * t)
-    tangent = slopes[i] * t * (1 - t) ** 2 - slopes[i + 1] * t**2 * (1 - t)
-    return np.asarray(value + step * tangent)
-
-
-def _pchip_slopes(x: Floats, y: Floats) -> Floats:
-    h, secant = np.diff(x), np.diff(y) / np.diff(x)
-    if x.size == 2:
-        return np.repeat(secant, 2)
-    left, right = secant[:-1], secant[1:]
-    monotone = left * right > 0
-    w_left, w_right = h[:-1] + 2 * h[1:], 2 * h[:-1] + h[1:]
-    inner = np.zeros(x.size - 2)
-    np.divide(
-        (w_left + w_right) * left * right,
-        w_left * right + w_right * left,
-        out=inner,
-        where=monotone,
+    peers = available() if peers is None else peers
+    renditions = {name: Renditions(rate, workspace.cache) for name, rate in rates.items()}
+    recipes = {peer.name: peer.recipe for peer in peers}
+    settings = {
+        "rates": {name: made.settings for name, made in renditions.items()},
+        "peers": recipes,
+    }
+    measure = partial(measure_image, renditions=renditions, peers=peers)
+    cases, measured = measure_each(
+        Measurement("fidelity", measure, settings, workspace.folder),
+        dataset,
+        images,
+        processes=processes,
+        report=report,
     )
-    first = _end_slope(h[0], h[1], secant[0], secant[1])
-    last = _end_slope(h[-1], h[-2], secant[-1], secant[-2])
-    return np.concatenate([[first], inner, [last]])
+    patients = [case.patient for case in cases]
+    return {
+        "images": len(cases),
+        "patients": len(set(patients)),
+        "rates": dict(rates),
+        "recipes": recipes,
+        "rows": [_summary(rows, patients) for rows in zip(*measured, strict=True)],
+        "differences": _differences(measured, patients),
+    }
 
 
-def _end_slope(h0: float, h1: float, secant0: float, secant1: float) -> float:
-    """Three-point estimate at an end of the curve, limited so that the shape is preserved."""
-    slope = ((2 * h0 + h1) * secant0 - h0 * secant1) / (h0 + h1)
-    if slope * secant0 <= 0:
-        return 0.0
-    if secant0 * secant1 <= 0 and abs(slope) > 3 * abs(secant0):
-        return 3 * secant0
-    return slope
+def measure_image(
+    case: Case, renditions: Mapping[str, Renditions], peers: Sequence[Peer]
+) -> list[Row]:
+    """Measure one image at every rate and level, and each peer at the same bytes.
+
+    Returns
+    -------
+    list of dict
+        ``rate``, ``rendition``, ``codec``, ``bits_per_pixel``, ``psnr``, ``ssim``, ``ms_ssim``; the
+        last four None for a peer that has no file so small.
+    """
+    original = read_pixels(case)
+    peers = [_remembering(peer) for peer in peers]
+    rows = []
+    for rate, made in renditions.items():
+        public = made.public_file(case)
+        for rendition, level in LEVELS.items():
+            size = bytes_needed(public, level)
+            rows.append(
+                _row(rate, rendition, CANDIDATE, size, original, made.pixels(case, rendition))
+            )
+            for peer in peers:
+                data = peer.at_size(original, size)
+                decoded = None if data is None else peer.decode(data)
+                length = size if data is None else len(data)
+                rows.append(_row(rate, rendition, peer.name, length, original, decoded))
+        for codec, pixels in (
+            (CANDIDATE, made.pixels(case, PUBLIC)),
+            (NOTHING, np.full_like(original, 128)),
+        ):
+            rows.append(_row(rate, PUBLIC, codec, len(public), original, pixels))
+    return rows
+
+
+def bytes_needed(public: bytes, level: Level) -> int:
+    """Bytes that the holder of a level's key needs: the key, the file without higher levels."""
+    lengths = container.parse(public).header.lengths
+    return KEY_LENGTH + len(public) - sum(lengths[level + 1 :])
+
+
+def _row(
+    rate: str, rendition: str, codec: str, size: int, original: Pixels, pixels: Pixels | None
+) -> Row:
+    qualities: Row = dict.fromkeys(METRICS)
+    if pixels is not None:
+        qualities = {
+            name: min(metric(original, pixels, PEAK), LARGEST) for name, metric in METRICS.items()
+        }
+    return {
+        "rate": rate,
+        "rendition": rendition,
+        "codec": codec,
+        "bits_per_pixel": 8 * size / original.size,
+        **qualities,
+    }
+
+
+def _remembering(peer: Peer) -> Peer:
+    """Return a peer for one image of 8 bits that encodes at each setting once."""
+    known: dict[float, bytes] = {}
+
+    def encode(pixels: Pixels, setting: float, bits: int) -> bytes:
+        if setting not in known:
+            known[setting] = peer.encode(pixels, setting, bits)
+        return known[setting]
+
+    return replace(peer, encode=encode)
+
+
+def _summary(rows: Sequence[Row], patients: Sequence[str]) -> Row:
+    """Means of one rate, rendition and codec over the images."""
+    first = rows[0]
+    return {
+        **{name: first[name] for name in ("rate", "rendition", "codec")},
+        "bits_per_pixel": float(np.mean([row["bits_per_pixel"] for row in rows])),
+        **{name: _mean([row[name] for row in rows], patients) for name in METRICS},
+    }
+
+
+def _differences(measured: Sequence[Sequence[Row]], patients: Sequence[str]) -> list[Row]:
+    """Primis minus each peer at each rate and level."""
+    places = {
+        (row["rate"], row["rendition"], row["codec"]): place
+        for place, row in enumerate(measured[0])
+    }
+    result = []
+    for (rate, rendition, codec), place in places.items():
+        if rendition == PUBLIC or codec == CANDIDATE:
+            continue
+        own = places[rate, rendition, CANDIDATE]
+        record: Row = {"rate": rate, "rendition": rendition, "peer": codec}
+        for name in ("psnr", "ms_ssim"):
+            pairs = [(rows[own][name], rows[place][name]) for rows in measured]
+            record[name] = _mean([None if b is None else a - b for a, b in pairs], patients)
+        result.append(record)
+    return result
+
+
+def _mean(values: Sequence[float | None], patients: Sequence[str]) -> dict[str, float] | None:
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return asdict(bootstrap(_average, patients, np.array(known)))
+
+
+def _average(values: NDArray[np.float64]) -> float:
+    return float(values.mean())

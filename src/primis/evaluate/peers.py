@@ -1,4 +1,4 @@
-"""The codecs to beat, each at the settings that serve it best on grey-scale images.
+"""The codecs that users would pick instead, each at the settings that serve grey images best.
 
 "Best" means fewest bytes at equal PSNR among the options that Pillow and imagecodecs offer.
 """
@@ -189,3 +189,8 @@ PEERS: tuple[Peer, ...] = (
         decode=_open,
     ),
 )
+
+
+def available() -> tuple[Peer, ...]:
+    """Return the peers that this installation can run: Pillow may lack AVIF."""
+    return tuple(peer for peer in PEERS if peer.name != "AVIF" or features.check("avif"))

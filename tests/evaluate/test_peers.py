@@ -2,12 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import features
 
-from benchmarks.peers import PEERS, Peer
 from primis.evaluate import psnr
+from primis.evaluate.peers import PEERS, Peer, available
 
-AVAILABLE = [peer for peer in PEERS if peer.name != "AVIF" or features.check("avif")]
+AVAILABLE = available()
 every_peer = pytest.mark.parametrize("peer", AVAILABLE, ids=lambda peer: peer.name)
 deep_peers = pytest.mark.parametrize(
     "peer", [peer for peer in AVAILABLE if peer.max_bits == 16], ids=lambda peer: peer.name

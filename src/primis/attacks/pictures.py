@@ -1,0 +1,46 @@
+"""Pictures that an attack recovered, kept beside its results for the report."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primis.files import write_atomically
+from primis.images.raster import encode_png
+from primis.study.workspace import Workspace, make_folder
+
+FOLDER = "pictures"
+ORIGINAL = "original"
+
+
+def keep(
+    workspace: Workspace, attack: str, name: str, pictures: Sequence[NDArray[np.uint8]]
+) -> None:
+    """Write pictures (rows, columns) of an attack; ``name`` is a target, or `ORIGINAL`."""
+    folder = workspace.folder / FOLDER
+    make_folder(folder)
+    for number, pixels in enumerate(pictures):
+        path = folder / file_name(attack, name, number)
+        write_atomically(path, encode_png(np.ascontiguousarray(pixels)), overwrite=True)
+
+
+def find(folder: Path, attack: str, name: str) -> list[Path]:
+    """Return the pictures of an attack that are in the results folder, in order."""
+    paths: list[Path] = []
+    while (path := folder / FOLDER / file_name(attack, name, len(paths))).exists():
+        paths.append(path)
+    return paths
+
+
+def file_name(attack: str, name: str, number: int) -> str:
+    """Name a picture's file."""
+    return f"{slug(attack)}-{slug(name)}-{number}.png"
+
+
+def slug(text: str) -> str:
+    """Turn a name into letters, digits and hyphens, for a file name."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")

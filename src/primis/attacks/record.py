@@ -1,0 +1,73 @@
+"""What an attack reports, in the same words for every attack."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypeAlias
+
+from primis.study.statistics import Interval
+
+Kind: TypeAlias = Literal["supervised", "unsupervised", "side channel", "inside view"]
+
+LEVEL = 0.99
+"""Confidence level of the intervals: dozens of attacks are judged, at 95 % one in forty of those
+that find nothing would still be called a success."""
+
+
+@dataclass(frozen=True)
+class AttackResult:
+    """What one attack got from one target.
+
+    Parameters
+    ----------
+    attack
+        Name, as the registry has it.
+    kind
+        What the attacker works with.
+    target
+        Name of the target (`primis.attacks.targets`) or, in the inside view, of the level.
+    metric
+        Name and unit of the score; larger is better for the attacker.
+    score
+        With its interval at confidence `LEVEL`, by bootstrap over patients.
+    floor
+        What the best guess without the file scores: a known answer, or measured on the same
+        images.
+    ceiling
+        What full access scores; None where there is no such thing.
+    knowledge
+        What the attacker knows, in one sentence.
+    pairs
+        Number of known pairs of image and public file he learns from; None if he does not learn.
+    notes
+        Anything a reader must know to judge the result.
+    """
+
+    attack: str
+    kind: Kind
+    target: str
+    metric: str
+    score: Interval
+    floor: float
+    ceiling: float | None
+    knowledge: str
+    pairs: int | None
+    notes: str = ""
+
+    @property
+    def verdict(self) -> Literal["succeeds", "at the floor"]:
+        """``succeeds`` if the whole interval is above the floor."""
+        return "succeeds" if self.score.low > self.floor else "at the floor"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields and the verdict, ready for JSON."""
+        return {**asdict(self), "verdict": self.verdict}
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> AttackResult:
+        """Return what `to_json` wrote."""
+        given = {name: value for name, value in fields.items() if name != "verdict"}
+        score = {end: math.nan if at is None else at for end, at in given["score"].items()}
+        return cls(**{**given, "score": Interval(**score)})

@@ -1,0 +1,138 @@
+"""Images as their owner published them, for the attacks that look beside the payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import imagecodecs
+import numpy as np
+import pyrage
+from numpy.typing import NDArray
+
+from primis.api import protect
+from primis.errors import InputError
+from primis.images.image import Attributes, Image
+from primis.keys import Keyring
+from primis.obfuscation import Scheme
+from primis.study.dataset import read_pixels
+
+if TYPE_CHECKING:
+    from primis.attacks.attack import Settings
+    from primis.study.dataset import Dataset
+
+Pixels = NDArray[np.uint8]
+
+_LEAST, _IMAGES = 8, 48
+"""Enough to see a leak that matters: with so many, an AUC of 0.75 is told from 0.5."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Public files of images, and the keyring that only their owner has.
+
+    Parameters
+    ----------
+    pixels
+        The images, uint8 (rows, columns).
+    patients
+        One name per image.
+    keyring
+        The owner's.
+    files
+        One public file per image.
+    ids
+        Their image ids.
+    """
+
+    pixels: tuple[Pixels, ...] = field(repr=False)
+    patients: tuple[str, ...]
+    keyring: Keyring
+    files: tuple[bytes, ...] = field(repr=False)
+    ids: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class Victims:
+    """Images of one shape, ready to be published.
+
+    Sizes and times depend on the shape, which is public; what else they tell shows among images
+    of one shape. Nothing is learnt here, so all splits of the data set serve.
+    """
+
+    pixels: tuple[Pixels, ...] = field(repr=False)
+    patients: tuple[str, ...]
+    rate: float
+
+    @classmethod
+    def of(cls, dataset: Dataset, settings: Settings) -> Victims:
+        """Take one image of each of up to 48 patients, and cut the middle of each.
+
+        Raises
+        ------
+        InputError
+            If there are fewer than 8 patients: nothing could be told from their images.
+        """
+        first = {case.patient: case for case in reversed(dataset.cases)}
+        names = sorted(first)
+        if len(names) < _LEAST:
+            raise InputError(f"{dataset.name} has {len(names)} patients, this needs {_LEAST}")
+        count = min(_IMAGES, len(names), settings.images or _IMAGES)
+        chosen = [first[names[index * len(names) // count]] for index in range(count)]
+        return cls(
+            tuple(cut([read_pixels(case) for case in chosen], settings.side)),
+            tuple(case.patient for case in chosen),
+            settings.rate,
+        )
+
+    def publish(self, *, original: bool = False, scheme: Scheme = Scheme.KEYSTREAM) -> Publication:
+        """Protect the images under a new keyring, whose identity is thrown away."""
+        keyring = new_keyring()
+        made = [
+            protect(
+                image(pixels),
+                keyring,
+                name="",
+                rate=self.rate,
+                original=original,
+                scheme=scheme,
+                threads=1,
+            )
+            for pixels in self.pixels
+        ]
+        files = tuple(file.data for file in made)
+        ids = tuple(file.image_id for file in made)
+        return Publication(self.pixels, self.patients, keyring, files, ids)
+
+
+def new_keyring() -> Keyring:
+    """Make a keyring that is never saved."""
+    return Keyring.create([str(pyrage.x25519.Identity.generate().to_public())])
+
+
+def image(pixels: Pixels) -> Image:
+    """Wrap 8-bit pixels (rows, columns) as an image."""
+    return Image(np.ascontiguousarray(pixels), Attributes())
+
+
+def cut(pixels: Sequence[Pixels], side: int) -> list[Pixels]:
+    """Cut the middle of every image, all to one shape of at most ``side`` rows and columns."""
+    rows, columns = (min(side, *(p.shape[axis] for p in pixels)) for axis in (0, 1))
+    return [
+        p[(p.shape[0] - rows) // 2 :, (p.shape[1] - columns) // 2 :][:rows, :columns]
+        for p in pixels
+    ]
+
+
+def lossless_sizes(pixels: Sequence[Pixels]) -> NDArray[np.int64]:
+    """Bytes of each image as lossless JPEG XL: how busy its content is."""
+    coded = [imagecodecs.jpegxl_encode(image(p).pixels, lossless=True) for p in pixels]
+    return np.array([len(data) for data in coded])
+
+
+def busy(pixels: Sequence[Pixels]) -> NDArray[np.bool_]:
+    """Tell the half of the images that compress worst: a property that side channels may tell."""
+    sizes = lossless_sizes(pixels)
+    worst = np.argsort(sizes, kind="stable")[len(sizes) // 2 :]
+    return np.isin(np.arange(len(sizes)), worst)

@@ -1,0 +1,210 @@
+"""One attack against all targets: who knows what, in which split, and what is kept."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from functools import cache, cached_property, partial
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primis.attacks.attack import Report, Settings
+from primis.attacks.pictures import slug
+from primis.attacks.record import AttackResult
+from primis.attacks.supervised.corpus import Corpus, publish
+from primis.attacks.targets import RawCodes, Target, planted_targets, standard_targets
+from primis.codec.codec import Codec
+from primis.errors import InputError, UsageError
+from primis.study.dataset import SPLITS, Case, Dataset, content
+from primis.study.workspace import Workspace
+
+CHECK_SHARE = 0.2
+"""Share of the known pairs by which the attacker decides when to stop learning."""
+
+_CHOICES = ("pairs", "targets", "processes")  # settings that change no result
+
+Indices: TypeAlias = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """An attacker before one target.
+
+    Parameters
+    ----------
+    corpus
+        All cases, published under the target, every file under keys of its own.
+    train, check
+        Positions of the known pairs: to learn from (split train) and to stop by (split val).
+    test
+        Positions of the files to attack (split test); other patients than those of the pairs.
+    settings, workspace, report
+        As the attack got them.
+    """
+
+    corpus: Corpus
+    train: Indices
+    check: Indices
+    test: Indices
+    settings: Settings
+    workspace: Workspace
+    report: Report
+
+    @property
+    def pairs(self) -> int:
+        """Number of known pairs."""
+        return len(self.train) + len(self.check)
+
+    @property
+    def complete(self) -> bool:
+        """Whether he knows all pairs that there are."""
+        return self.pairs + len(self.test) == len(self.corpus.cases)
+
+    @property
+    def name(self) -> str:
+        """What a progress report calls it."""
+        return f"{self.corpus.target}, {self.pairs} pairs"
+
+    @cached_property
+    def held(self) -> Corpus:
+        """The same cases as an attacker sees those whose image he holds: he can code them."""
+        target = RawCodes(self.settings.rate)
+        cases = self.corpus.cases
+        return publish(cases, target, self.settings, self.workspace, self.report)
+
+    def limited_to(self, keep: NDArray[np.bool_]) -> Scene:
+        """Return the scene without the cases that ``keep`` (n,) rules out."""
+        parts = {name: getattr(self, name) for name in ("train", "check", "test")}
+        return replace(self, **{name: part[keep[part]] for name, part in parts.items()})
+
+
+Attempt: TypeAlias = Callable[[Scene], list[AttackResult]]
+
+
+def against_targets(
+    attack: str,
+    attempt: Attempt,
+    dataset: Dataset,
+    workspace: Workspace,
+    settings: Settings,
+    report: Report,
+) -> list[AttackResult]:
+    """Run an attack against every target with every number of pairs.
+
+    The ceiling of a result, where the attack gives none, is what the same attack with as many pairs
+    got from raw codes.
+
+    Raises
+    ------
+    UsageError
+        If ``settings.targets`` names an unknown target.
+    InputError
+        If a split has no images, or the images are not of a kind that the attack is for.
+    """
+    cases = selected(dataset, settings)
+    corpora = {
+        target.name: partial(publish, cases, target, settings, workspace, report)
+        for target in chosen(settings)
+    }
+    results = run_scenes(attack, attempt, corpora, cases, workspace, settings, report)
+    if not results:
+        raise InputError(f"{dataset.name} has too few images, labels or patients for {attack}")
+    return with_ceilings(results, RawCodes().name)
+
+
+def run_scenes(
+    attack: str,
+    attempt: Attempt,
+    corpora: Mapping[str, Callable[[], Corpus]],
+    cases: tuple[Case, ...],
+    workspace: Workspace,
+    settings: Settings,
+    report: Report,
+) -> list[AttackResult]:
+    """Run an attack against corpora, made when needed, with every number of pairs."""
+    identity = {
+        **{name: value for name, value in asdict(settings).items() if name not in _CHOICES},
+        "cases": [
+            [content(case.path), case.patient, case.split, case.labels.get(settings.column)]
+            for case in cases
+        ],
+        "model": Codec.default(1).model.digest.hex(),
+    }
+    known = sum(case.split != "test" for case in cases)
+    amounts = (*(pairs for pairs in settings.pairs if pairs < known), known)
+    results = []
+    for target, make in corpora.items():
+        corpus = cache(make)
+        for pairs in amounts:
+            report(f"{attack}: {target}, {pairs} pairs")
+            kept = workspace.result(
+                slug(f"{attack} {target} {pairs}"),
+                {**identity, "attack": attack, "target": target, "pairs": pairs},
+                partial(_compute, attempt, corpus, pairs, workspace, settings, report),
+            )
+            results += [AttackResult.from_json(fields) for fields in kept]
+    return results
+
+
+def with_ceilings(results: list[AttackResult], clear: str) -> list[AttackResult]:
+    """Fill in missing ceilings: what the attack, with as many pairs, got from target ``clear``."""
+    best = {
+        (result.metric, result.pairs): result.score.value
+        for result in results
+        if result.target == clear
+    }
+    return [
+        replace(result, ceiling=best.get((result.metric, result.pairs)))
+        if result.ceiling is None
+        else result
+        for result in results
+    ]
+
+
+def selected(dataset: Dataset, settings: Settings) -> tuple[Case, ...]:
+    """Choose the cases: all, or some of each split, half of them of patients with several."""
+    for split in SPLITS:
+        dataset.split(split)  # raises where there is none
+    if settings.images is None:
+        return dataset.cases
+    counts = Counter(case.patient for case in dataset.cases)
+    several = tuple(case for case in dataset.cases if counts[case.patient] > 1)
+    single = tuple(case for case in dataset.cases if counts[case.patient] == 1)
+    per_split = settings.images // 2 if several and single else settings.images
+    parts = [replace(dataset, cases=part) for part in (several, single) if part]
+    return tuple(
+        case for part in parts for case in part.subset(per_split, seed=settings.seed).cases
+    )
+
+
+def chosen(settings: Settings) -> list[Target]:
+    """Return the targets that the settings name."""
+    standard = standard_targets(settings.rate)
+    known = {**standard, **planted_targets(settings.rate)}
+    names = tuple(standard) if settings.targets is None else settings.targets
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"{unknown[0]!r} is not a target", hint=f"targets are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
+def _compute(
+    attempt: Attempt,
+    corpus: Callable[[], Corpus],
+    pairs: int,
+    workspace: Workspace,
+    settings: Settings,
+    report: Report,
+) -> list[dict[str, Any]]:
+    published = corpus()
+    train, check = published.indices("train"), published.indices("val")
+    if pairs < len(train) + len(check):
+        rng = np.random.default_rng(settings.seed)
+        held_out = min(len(check), round(CHECK_SHARE * pairs))
+        train = np.sort(rng.permutation(train)[: pairs - held_out])
+        check = np.sort(rng.permutation(check)[:held_out])
+    test = published.indices("test")
+    scene = Scene(published, train, check, test, settings, workspace, report)
+    return [result.to_json() for result in attempt(scene)]

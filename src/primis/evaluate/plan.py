@@ -1,0 +1,226 @@
+"""Which parts of an evaluation a data set allows, and why the others are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from primis.errors import InputError, UsageError
+from primis.evaluate.structures import CHEST, Structures
+from primis.files import write_atomically
+from primis.images.image import MIN_SIDE
+from primis.images.raster import encode_png
+from primis.study.dataset import Case, Dataset, load_dataset, read_mask, read_pixels
+from primis.study.workspace import make_folder
+
+PARTS = ("fidelity", "codes", "classification", "segmentation", "texture")
+_PACKAGES = {
+    "torch": "torch",
+    "scipy": "scipy",
+    "mirp": "mirp",
+    "matplotlib": "matplotlib",
+    "jinja2": "jinja2",
+}
+"""Modules, and the packages that hold them."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Two classes to tell apart: values of a label column, each class one or several of them."""
+
+    column: str
+    negative: tuple[str, ...]
+    positive: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        """How a report names it."""
+        return f"{' or '.join(self.negative)} against {' or '.join(self.positive)}"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to do with one data set.
+
+    Parameters
+    ----------
+    dataset
+        The images.
+    parts
+        The parts that it allows, of `PARTS`.
+    tasks
+        For classification.
+    structures
+        For segmentation and texture; None for what the masks hold.
+    left_out
+        Why a part is not among `parts`, where a user might expect it.
+    """
+
+    dataset: Dataset
+    parts: tuple[str, ...]
+    tasks: tuple[Task, ...] = ()
+    structures: Structures | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+
+
+_PNEUMONIA = ("pneumonia_bacterial", "pneumonia_viral")
+_RESEARCH: Mapping[str, tuple[tuple[str, ...], tuple[Task, ...], Structures | None]] = {
+    "cxr-adult": (
+        ("fidelity", "codes", "classification"),
+        (Task("label", ("no_finding",), ("pneumonia",)),),
+        None,
+    ),
+    "cxr-pediatric": (
+        ("classification",),
+        (
+            Task("label", ("normal",), _PNEUMONIA),
+            Task("label", ("pneumonia_viral",), ("pneumonia_bacterial",)),
+        ),
+        None,
+    ),
+    "cxr-seg": (("segmentation", "texture"), (), CHEST),
+}
+
+
+def plan_research(folder: Path) -> list[Plan]:
+    """Plan for the research data sets in a folder: cxr-adult, cxr-pediatric and cxr-seg.
+
+    Raises
+    ------
+    InputError
+        If the folder holds none of them, or one is not a data set.
+    """
+    found = [name for name in _RESEARCH if (folder / name).is_dir()]
+    if not found:
+        raise InputError(
+            f"{folder} holds none of the data sets {', '.join(_RESEARCH)}",
+            hint="to evaluate your own images, give their folder with --images",
+        )
+    return [
+        Plan(load_dataset(folder / name), parts, tasks, structures)
+        for name in found
+        for parts, tasks, structures in [_RESEARCH[name]]
+    ]
+
+
+def plan_own(
+    images: Path,
+    labels: Path | None = None,
+    masks: Path | None = None,
+    *,
+    tasks: Sequence[Task] = (),
+    structures: Structures | None = None,
+) -> Plan:
+    """Plan for any folder of images; see `primis.study.dataset.load_dataset`.
+
+    Without `tasks`, the classes are the two values of a label column that has exactly two.
+
+    Raises
+    ------
+    InputError
+        If the folder and the table are not a data set.
+    """
+    dataset = load_dataset(images, labels, masks)
+    left_out = {}
+    tasks = tuple(tasks) or _tasks_of(dataset)
+    if not tasks:
+        left_out["classification"] = (
+            "no column of the labels has exactly two values; choose the classes with --task"
+            if any(case.labels for case in dataset.cases)
+            else "there are no labels; give a CSV with the columns file, patient and a label"
+        )
+    if not any(case.mask for case in dataset.cases):
+        left_out["segmentation"] = "there are no masks; give their folder with --masks"
+    parts = tuple(part for part in PARTS if part not in left_out)
+    return Plan(dataset, parts, tasks, structures, left_out)
+
+
+def parse_task(text: str) -> Task:
+    """Read a task as a command line has it: ``COLUMN:NEGATIVE[,...]:POSITIVE[,...]``.
+
+    Raises
+    ------
+    UsageError
+        If the text is not of that form.
+    """
+    column, *classes = text.split(":")
+    values = [tuple(value for value in part.split(",") if value) for part in classes]
+    if not column or len(values) != 2 or not all(values) or set(values[0]) & set(values[1]):
+        raise UsageError(
+            f"{text!r} is not a task",
+            hint="write COLUMN:NEGATIVE:POSITIVE, such as finding:normal:pneumonia,tuberculosis",
+        )
+    return Task(column, values[0], values[1])
+
+
+def require_packages() -> None:
+    """See that what an evaluation needs beyond the core is installed.
+
+    Raises
+    ------
+    UsageError
+        If a package is missing.
+    """
+    missing = [name for module, name in _PACKAGES.items() if find_spec(module) is None]
+    if missing:
+        raise UsageError(
+            f"evaluation needs the package {missing[0]}"
+            if len(missing) == 1
+            else f"evaluation needs the packages {', '.join(missing)}",
+            hint="pip install 'primis[evaluate]'",
+        )
+
+
+def reduce_images(dataset: Dataset, folder: Path, side: int) -> Dataset:
+    """Return a data set whose longer images are replaced by reduced copies.
+
+    Parameters
+    ----------
+    dataset
+        The images, and their masks, if they have some.
+    folder
+        Where the copies go.
+    side
+        Rows and columns of a copy, at most.
+    """
+    make_folder(folder)
+    cases = tuple(_reduced(case, folder / f"{n:05}", side) for n, case in enumerate(dataset.cases))
+    return replace(dataset, cases=cases)
+
+
+def _reduced(case: Case, stem: Path, side: int) -> Case:
+    pixels = read_pixels(case)
+    if max(pixels.shape) <= side:
+        return case
+    shape = [max(MIN_SIDE, round(length * side / max(pixels.shape))) for length in pixels.shape]
+
+    def copy(array: NDArray[np.uint8], name: str, method: Pillow.Resampling) -> Path:
+        path = stem.with_suffix(f".{name}.png")
+        small = np.asarray(Pillow.fromarray(array).resize((shape[1], shape[0]), method))
+        write_atomically(path, encode_png(small), overwrite=True)
+        return path
+
+    return replace(
+        case,
+        path=copy(pixels, "image", Pillow.Resampling.BOX),
+        mask=copy(read_mask(case), "mask", Pillow.Resampling.NEAREST) if case.mask else None,
+    )
+
+
+def _tasks_of(dataset: Dataset) -> tuple[Task, ...]:
+    columns = dict.fromkeys(name for case in dataset.cases for name in case.labels)
+    for column in columns:
+        values = _values(dataset.cases, column)
+        if len(values) == 2:
+            return (Task(column, (values[0],), (values[1],)),)
+    return ()
+
+
+def _values(cases: Collection[Case], column: str) -> list[str]:
+    return sorted({case.labels[column] for case in cases if case.labels.get(column)})

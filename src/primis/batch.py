@@ -36,6 +36,7 @@ Result = TypeVar("Result")
 
 SUFFIX = ".primis"
 _AHEAD = 4  # tasks per process that may be done or under way before their turn comes
+_DAY = 86_400  # seconds
 _MAX_UNSAVED = 32  # images
 
 
@@ -394,7 +395,8 @@ def _flush(
 def _write_public(image: _Prepared, *, out: Path) -> Published:
     path = out / (image.image_id.hex() + SUFFIX)
     _make_folder(out)
-    write_atomically(path, image.data)
+    midnight = time.time() // _DAY * _DAY  # finer dates would tell the order of the inputs
+    write_atomically(path, image.data, modified=midnight)
     return Published(path, image.image_id, len(image.data))
 
 

@@ -28,7 +28,12 @@ def read_bounded(path: Path, limit: int) -> bytes:
 
 
 def write_atomically(
-    path: Path, data: bytes, *, private: bool = False, overwrite: bool = False
+    path: Path,
+    data: bytes,
+    *,
+    private: bool = False,
+    overwrite: bool = False,
+    modified: float | None = None,
 ) -> None:
     """Write a file so that, whatever happens, `path` holds either all of `data` or what it had.
 
@@ -44,6 +49,8 @@ def write_atomically(
         Give the file mode 0600 from creation: for secrets. Otherwise the umask decides.
     overwrite
         Replace a file that is already there.
+    modified
+        Date of last access and modification, in seconds since 1970, in place of the present.
 
     Raises
     ------
@@ -64,6 +71,8 @@ def write_atomically(
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if modified is not None:
+            os.utime(temporary, (modified, modified))
         temporary.replace(path)
     except BaseException as error:
         temporary.unlink(missing_ok=True)

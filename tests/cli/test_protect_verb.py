@@ -2,6 +2,7 @@ import json
 import re
 import shutil
 import stat
+import time
 from pathlib import Path
 
 import pydicom
@@ -35,6 +36,13 @@ def test_public_names_are_random_and_only_the_keyring_knows_the_inputs(run, stud
     assert made.stdout == f"{public}\n"
     assert names(run) == ["study/one.png"]
     assert b"one" not in public.read_bytes()
+
+
+def test_dates_of_public_files_tell_the_day_alone(run, study):
+    run("protect", study, "-o", "public", *KEYS)
+    (public,) = Path("public").iterdir()
+    assert public.stat().st_mtime % 86_400 == 0
+    assert 0 <= time.time() - public.stat().st_mtime < 2 * 86_400
 
 
 def test_keyring_is_private_and_sealed(run, study):

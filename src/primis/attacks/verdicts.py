@@ -12,7 +12,7 @@ from primis.attacks.record import AttackResult
 Role: TypeAlias = Literal["default", "research", "documented", "control", "level"]
 Outcome: TypeAlias = Literal["succeeds", "at the floor", "not conclusive"]
 
-DEFAULT = "keystream"
+DEFAULT, RESEARCH = "keystream", "ambiguation"
 DOCUMENTED, PLANTED = "documented: ", "planted: "
 _TOP_LEVEL = "original"
 
@@ -35,7 +35,7 @@ def role(result: AttackResult) -> Role:
         return "level"
     if result.target == DEFAULT:
         return "default"
-    if result.target.startswith("ambiguation"):
+    if result.target.startswith(RESEARCH):
         return "research"
     return "documented" if result.target.startswith(DOCUMENTED) else "control"
 

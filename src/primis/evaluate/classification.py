@@ -165,7 +165,7 @@ def evaluate_classification(
             "speed": level and measure_speed(test, renditions, training, level),
         }
 
-    settings = {**experiment.settings, "networks": networks}
+    settings = {**experiment.settings, "groups": networks}
     return dict(workspace.result("classification", settings, compute))
 
 

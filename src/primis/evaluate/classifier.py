@@ -118,6 +118,10 @@ class Experiment:
             "data": _digest(self.dataset),
             "renditions": self.renditions.settings,
             "training": self.training,
+            "networks": [
+                hashlib.sha256(repr(build_classifier(name, self.training)).encode()).hexdigest()
+                for name in (PIXELS, CODES)
+            ],
         }
 
     def truth(self, split: str) -> NDArray[np.float32]:
@@ -202,9 +206,9 @@ class Experiment:
 
 
 def build_classifier(input_: str, training: Training) -> Classifier:
-    """Build a network; one for codes starts where the one for pixels is after its first layer."""
+    """Build a network; one for codes has a stage less, as its input is half as large."""
     if input_ == CODES:
-        return Classifier(channels=CODE_CHANNELS, width=training.width, stages=5, stem=1)
+        return Classifier(channels=CODE_CHANNELS, width=training.width, stages=4)
     return Classifier(width=training.width, stages=5)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from primis.attacks import pictures
 from primis.attacks.record import AttackResult
-from primis.attacks.verdicts import DEFAULT, Finding, Outcome, role
+from primis.attacks.verdicts import DEFAULT, RESEARCH, Finding, Outcome, role
 from primis.attacks.verdicts import findings as group
 from primis.report.figures import embed, lines
 from primis.report.page import (
@@ -40,6 +40,12 @@ _KINDS = {
     "inside view": "Key holders who want more",
 }
 NOTHING = number(None)
+_SHOWN = 2
+_FOUND_OUT = {
+    "attribute": "found out: the disease",
+    "re-identification": "found out: who the patient is",
+    "super-resolution": "sharpened by a network",
+}
 _LEVELS = ("original", "full", "diagnostic", "preview", "public")
 
 
@@ -158,7 +164,7 @@ def inside_rows(found: Sequence[Finding]) -> list[list[str | Cell]]:
     """Return what holders of each level learn beyond it, as rows of a table by level."""
     return [
         [
-            f"{finding.attack}, {finding.metric}",
+            f"{_FOUND_OUT.get(finding.attack, finding.attack)}, {finding.metric}",
             *(
                 _score_cell(finding, level) if level in finding.targets else NOTHING
                 for level in _LEVELS
@@ -187,8 +193,8 @@ def _verdict(goal: _Goal, found: Sequence[Finding]) -> Statement | None:
             "These attacks found nothing, but were not seen to work on a weak target in this run.",
         )
     detail = (
-        f"Tried: {_listed(_names(closed))}, each seen to work on a weak target. For example, "
-        f"{_against_default(closed[0])}."
+        f"Tried: {_listed(_names(closed))}, {'each ' if len(_names(closed)) > 1 else ''}seen to "
+        f"work on a weak target. For example, {_against_default(closed[0])}."
     )
     if open_:
         measures = ", ".join(f"{finding.attack} ({finding.metric})" for finding in open_)
@@ -261,23 +267,35 @@ def _recoveries(found: Sequence[Finding], folder: Path) -> Section | None:
                 t for finding in found if finding.attack == attack for t in finding.targets
             )
         )
-        for number_, original in enumerate(originals[:2]):
-            shown = [Picture("original", embed(original))]
-            for target in targets:
-                recovered = pictures.find(folder, attack, target)
-                if number_ < len(recovered):
-                    shown.append(Picture(target, embed(recovered[number_])))
-            if len(shown) > 1:
-                caption = f"{attack}: what it recovers from the public file of each target."
-                blocks.append(Gallery(shown, caption=caption if not number_ else "", width=120))
+        rows = [_recovered(folder, attack, targets, n) for n in range(len(originals[:_SHOWN]))]
+        if any(rows):
+            blocks.append(Prose([f"By {attack}:"]))
+        blocks += [
+            Gallery([Picture("original", embed(original)), *row], width=120)
+            for original, row in zip(originals, rows, strict=False)
+            if row
+        ]
     if not blocks:
         return None
     return Section(
         "What attackers recovered",
         blocks,
         lead="The same image, hidden in different ways. The first targets are weak, and must fall: "
-        "they show that the attack works. The last is what primis publishes.",
+        "they show that the attack works. The last is what primis publishes. A picture that looks "
+        "alike in all rows is what a network knows of such images in general, not of this one.",
     )
+
+
+def _recovered(folder: Path, attack: str, targets: Sequence[str], index: int) -> list[Picture]:
+    """Show what an attack made of one image, target by target."""
+    shown = []
+    for target in targets:
+        paths = pictures.find(folder, attack, target)
+        if index < len(paths):
+            title, _, noise = target.partition(" ") if _is_research(target) else (target, "", "")
+            note = f"{noise} noise" if noise else "the default" if target == DEFAULT else ""
+            shown.append(Picture(title, embed(paths[index]), note))
+    return shown
 
 
 def _matrix(found: Sequence[Finding]) -> Section | None:
@@ -459,6 +477,10 @@ def _number(value: float) -> str:
     return number(
         value, 0 if float(value).is_integer() and abs(value) > 1 else 1 if abs(value) >= 5 else 3
     )
+
+
+def _is_research(target: str) -> bool:
+    return target.startswith(RESEARCH)
 
 
 def _plain(target: str) -> str:

@@ -47,23 +47,18 @@ def folder(victims: Victims) -> list[AttackResult]:
             attack="order of files",
             kind="side channel",
             target=target,
-            metric="chance to tell which of two images came first",
+            metric=f"chance to tell by {what} which of two images came first",
             score=bootstrap(_concordance, victims.patients, positions, ranks, level=LEVEL),
             floor=0.5,
             ceiling=1.0,
-            knowledge=knowledge,
+            knowledge=f"{what} of the public files",
             pairs=None,
-            notes=notes,
         )
-        for target, ranks, knowledge, notes in (
-            ("keystream", _ranks(names), "names of the public files", ""),
-            (
-                "documented: dates of files",
-                _ranks(dates),
-                "dates of the public files, to the nanosecond",
-                "documented: a host sees when each file arrives; upload in random order",
-            ),
-            ("planted: numbered names", positions, "names of the public files", ""),
+        for target, what, ranks in (
+            ("keystream", "names", _ranks(names)),
+            ("planted: numbered names", "names", positions),
+            ("keystream", "dates", _ranks(dates)),
+            ("planted: dates of writing", "dates", positions),
         )
     ]
     inputs = [_input_name(index, victims).encode() for index in range(len(made))]
@@ -106,14 +101,14 @@ def _input_name(index: int, victims: Victims) -> str:
 
 
 def _ranks(values: Sequence[Any]) -> Ranks:
-    return np.argsort(np.argsort(np.asarray(values), kind="stable"))
+    return np.unique(np.asarray(values), return_inverse=True)[1]
 
 
 def _concordance(truth: Ranks, guess: Ranks) -> float:
-    """Share of pairs in the same order in both; Kendall's tau is twice this minus one."""
+    """Share of pairs in one order in both, ties half; Kendall's tau is twice this minus one."""
     one, other = (np.sign(np.subtract.outer(order, order)) for order in (truth, guess))
     apart = one != 0
-    return float(np.mean(one[apart] == other[apart])) if apart.any() else float("nan")
+    return float(np.mean(1 + one[apart] * other[apart]) / 2) if apart.any() else float("nan")
 
 
 def _named(contents: Sequence[bytes], names: Sequence[bytes]) -> NDArray[np.float64]:

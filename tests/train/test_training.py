@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,31 @@ def test_training_moves_the_weights_and_goes_on_where_it_stopped(picture_folder,
     for name, weights in codec.state_dict().items():
         torch.testing.assert_close(again.state_dict()[name], weights)
     assert len(curve(tmp_path)) == 2
+
+
+def test_a_run_can_start_from_the_weights_of_another(picture_folder, tmp_path):
+    train, validation = (load_split(picture_folder, split) for split in ("train", "val"))
+    train_autoencoder(config(4), train, validation, tmp_path / "first", accelerator="cpu")
+    first = torch.load(tmp_path / "first" / "checkpoint.pt", weights_only=True)["average"]
+    second = replace(config(1), start=str(tmp_path / "first" / "checkpoint.pt"))
+    codec = train_autoencoder(second, train, validation, tmp_path / "second", accelerator="cpu")
+    name = "scales.0.along_rows.taps"
+    moved = (codec.state_dict()[name] - first[f"module.codec.{name}"]).abs().max()
+    untrained = (AutoEncoder().state_dict()[name] - first[f"module.codec.{name}"]).abs().max()
+    assert moved < untrained
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a checkpoint"])
+def test_a_start_that_is_no_checkpoint_is_refused_before_training(
+    picture_folder, tmp_path, content
+):
+    if content is not None:
+        (tmp_path / "other.pt").write_bytes(content)
+    train, validation = (load_split(picture_folder, split) for split in ("train", "val"))
+    broken = replace(config(1), start=str(tmp_path / "other.pt"))
+    with pytest.raises(InputError, match="not a checkpoint to start from"):
+        train_autoencoder(broken, train, validation, tmp_path / "run", accelerator="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_black_validation_image_gives_finite_scores(picture_folder, tmp_path):

@@ -33,7 +33,8 @@ class TrainConfig:
     ``steps`` optimiser steps on ``batch`` crops of ``crop`` pixels; the learning rate falls from
     ``learning_rate`` to zero along a half cosine. Quantiser steps are drawn log-uniformly between
     ``finest`` and ``coarsest`` grey levels (of 255). A share ``plain`` of the steps leaves out the
-    sparsifier and the restorer, as the encoder does where they do harm.
+    sparsifier and the restorer, as the encoder does where they do harm. The first weights are the
+    averaged ones of the checkpoint ``start``, if there is one.
     """
 
     steps: int = 16_000
@@ -44,6 +45,7 @@ class TrainConfig:
     coarsest: float = 80.0
     seed: int = 1
     plain: float = 0.0
+    start: str = ""
     freeze_encoder: bool = False
 
 
@@ -74,17 +76,23 @@ def train_autoencoder(
     Raises
     ------
     InputError
-        If a validation picture is smaller than 64 pixels a side.
+        If a validation picture is smaller than 64 pixels a side, or the checkpoint to start from
+        cannot be read.
     """
     fabric = Fabric(accelerator=accelerator, devices="auto" if accelerator != "cpu" else 1)
     fabric.launch()
     images = [_validation_image(picture).to(fabric.device) for picture in validation]
     fabric.seed_everything(config.seed + fabric.global_rank)
+    checkpoint = folder / "checkpoint.pt"
+    goes_on = checkpoint.exists()
+    first_weights = _averaged_weights(Path(config.start)) if config.start and not goes_on else None
     folder.mkdir(parents=True, exist_ok=True)
     if fabric.is_global_zero:
         (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n")
 
     bare = TrainedAutoEncoder()
+    if first_weights:
+        bare.load_state_dict(first_weights)
     if config.freeze_encoder:
         for part in (bare.codec.scales, bare.codec.sparsifiers):
             part.requires_grad_(False)
@@ -96,9 +104,8 @@ def train_autoencoder(
         for part, speed in ((bare.codec, 1.0), (bare.rate, RATE_MODEL_SPEED))
     ]
     model, optimiser = fabric.setup(bare, torch.optim.Adam(groups))
-    checkpoint = folder / "checkpoint.pt"
     start = 0
-    if checkpoint.exists():
+    if goes_on:
         state = torch.load(checkpoint, map_location=fabric.device, weights_only=True)
         bare.load_state_dict(state["model"])
         average.load_state_dict(state["average"])
@@ -146,6 +153,22 @@ def train_autoencoder(
             report(f"step {step + 1} of {config.steps}: validation loss {scores['loss']:.5f}")
     assert isinstance(average.module, TrainedAutoEncoder)
     return average.module.codec
+
+
+def _averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
+    try:
+        average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    except Exception as error:  # torch.load raises errors of many kinds
+        raise InputError(
+            f"{checkpoint} is not a checkpoint to start from",
+            hint="name the checkpoint.pt of an earlier run in autoencoder.start, or leave that out",
+        ) from error
+    prefix = "module."
+    return {
+        name.removeprefix(prefix): value
+        for name, value in average.items()
+        if name.startswith(prefix)
+    }
 
 
 def random_steps(config: TrainConfig, generator: torch.Generator) -> Tensor:

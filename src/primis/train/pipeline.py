@@ -65,6 +65,8 @@ def read_recipe(path: Path) -> Recipe:
         known = {field.name for field in fields(TrainConfig)}
         if unknown := sorted(settings.keys() - known):
             raise UsageError(f"unknown setting autoencoder.{unknown[0]} in {path}")
+        if "start" in settings:
+            settings["start"] = str(path.parent / settings["start"])
         return Recipe(
             name=table["name"],
             data=path.parent / table["data"],

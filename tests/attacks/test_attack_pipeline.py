@@ -59,6 +59,12 @@ def test_a_handful_of_images_is_too_few(tmp_path, name):
         pipeline.attack(few, tmp_path / "out", names=[name], settings=SETTINGS)
 
 
+def test_files_too_small_for_the_tests_of_randomness_are_told(dataset, tmp_path):
+    small = Settings(side=64, rate=0.5, images=8, targets=("keystream",))
+    with pytest.raises(InputError, match="public bits, the tests need"):
+        pipeline.attack(dataset, tmp_path / "out", names=["statistics"], settings=small)
+
+
 def test_an_unknown_attack_is_refused_before_anything_is_written(dataset, tmp_path):
     with pytest.raises(UsageError, match="telepathy"):
         pipeline.attack(dataset, tmp_path / "out", names=["telepathy"])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from primis.attacks.record import LEVEL, AttackResult
 from primis.attacks.unsupervised.files import Files, against_targets
-from primis.errors import UsageError
+from primis.errors import InputError, UsageError
 from primis.study.statistics import bootstrap
 
 if TYPE_CHECKING:
@@ -54,11 +54,16 @@ def statistics(files: Files) -> Iterator[AttackResult]:
 
     The score is the share of tests that fail at `ALPHA`. Random bytes fail in that very share, so
     the number of tests needs no correction.
+
+    Raises
+    ------
+    InputError
+        If the files are too few or too small for a sequence.
     """
     data = b"".join(published.data for published in files.published)
     bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8))
     if len(bits) < LENGTH:
-        raise UsageError(
+        raise InputError(
             f"{files.target} has {len(bits)} public bits, the tests need {LENGTH}",
             hint="attack more images, or at a higher rate",
         )

@@ -11,6 +11,7 @@ from primis.attacks.attack import Attack, Settings
 from primis.attacks.record import AttackResult
 from primis.attacks.registry import ATTACKS
 from primis.errors import InputError, UsageError
+from primis.study import packages
 
 SETTINGS = Settings(side=64, rate=2.0, images=8)
 
@@ -72,7 +73,7 @@ def test_an_unknown_attack_is_refused_before_anything_is_written(dataset, tmp_pa
 
 
 def test_missing_packages_are_named(monkeypatch):
-    monkeypatch.setattr(pipeline, "find_spec", lambda _: None)
+    monkeypatch.setattr(packages, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="nistrng") as error:
         pipeline.require_packages()
     assert "primis[attacks]" in error.value.hint

@@ -23,8 +23,7 @@ def test_it_takes_images_from_one_place(run, verb, arguments):
 
 @pytest.mark.parametrize("verb", ["attack", "audit"])
 def test_without_the_extra_it_says_what_to_install(run, images, verb, monkeypatch):
-    monkeypatch.setattr("primis.attacks.pipeline.find_spec", lambda _: None)
-    monkeypatch.setattr("primis.evaluate.plan.find_spec", lambda _: None)
+    monkeypatch.setattr("primis.study.packages.find_spec", lambda _: None)
     made = run(verb, "--images", images, "-o", "out")
     assert (made.exit_code, made.stdout) == (2, "")
     assert "hint: pip install 'primis[" in made.stderr

@@ -8,6 +8,7 @@ from PIL import Image as Pillow
 
 from primis.cli import main
 from primis.evaluate import plan
+from primis.study import packages
 from tests.pictures import textured
 
 SPLITS = ("train", "train", "val", "test", "test")
@@ -33,7 +34,7 @@ def with_extra() -> None:
 
 
 def test_without_the_extra_it_says_what_to_install(run, chests, monkeypatch):
-    monkeypatch.setattr(plan, "find_spec", lambda name: None if name == "torch" else name)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "torch" else name)
     made = run("evaluate", "--images", chests, "-o", "out")
     assert (made.exit_code, made.stdout) == (2, "")
     assert "evaluation needs the package torch" in made.stderr

@@ -5,6 +5,7 @@ from PIL import Image as Pillow
 from primis.errors import InputError, UsageError
 from primis.evaluate import plan
 from primis.evaluate.plan import Task, parse_task, plan_own, plan_research, reduce_images
+from primis.study import packages
 from primis.study.dataset import load_dataset, read_mask, read_pixels
 
 
@@ -75,7 +76,7 @@ def test_a_folder_without_research_data_is_refused(tmp_path):
 
 
 def test_a_missing_package_is_named(monkeypatch):
-    monkeypatch.setattr(plan, "find_spec", lambda name: None if name == "mirp" else name)
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name == "mirp" else name)
     with pytest.raises(UsageError, match="needs the package mirp") as raised:
         plan.require_packages()
     assert raised.value.hint == "pip install 'primis[evaluate]'"

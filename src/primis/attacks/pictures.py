@@ -1,4 +1,4 @@
-"""Pictures that an attack recovered, kept beside its results for the report."""
+"""Pictures that attackers see and recover; those for the report lie beside the results."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image as Raster
 
 from primis.files import write_atomically
 from primis.images.raster import encode_png
@@ -44,3 +45,12 @@ def file_name(attack: str, name: str, number: int) -> str:
 def slug(text: str) -> str:
     """Turn a name into letters, digits and hyphens, for a file name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text).strip("-")
+
+
+def small(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Cut the central square out of an image and average it down to ``side`` x ``side``."""
+    rows, columns = pixels.shape
+    edge = min(rows, columns)
+    top, left = (rows - edge) // 2, (columns - edge) // 2
+    square = Raster.fromarray(np.ascontiguousarray(pixels[top : top + edge, left : left + edge]))
+    return np.asarray(square.resize((side, side), Raster.Resampling.BOX))

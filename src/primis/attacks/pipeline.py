@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from primis.attacks.pictures import slug
 from primis.attacks.registry import ATTACKS
 from primis.errors import InputError, UsageError
 from primis.files import write_atomically
+from primis.study import packages
 from primis.study.dataset import Dataset
 from primis.study.workspace import Workspace, environment, to_json
 
@@ -34,7 +34,7 @@ DOCUMENT = "attacks.json"
 Report = Callable[[str], None]
 Document = dict[str, Any]
 
-_PACKAGES = {"torch": "torch", "scipy": "scipy", "nistrng": "nistrng"}
+_PACKAGES = ("torch", "scipy", "nistrng")
 
 
 def require_packages() -> None:
@@ -45,9 +45,7 @@ def require_packages() -> None:
     UsageError
         If a package is missing.
     """
-    missing = [name for module, name in _PACKAGES.items() if find_spec(module) is None]
-    if missing:
-        raise UsageError(f"attacks need {', '.join(missing)}", hint="pip install 'primis[attacks]'")
+    packages.require(_PACKAGES, who="attacks need", extra="attacks")
 
 
 def attack(

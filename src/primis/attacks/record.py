@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 from primis.study.statistics import Interval
@@ -71,3 +71,18 @@ class AttackResult:
         given = {name: value for name, value in fields.items() if name != "verdict"}
         score = {end: math.nan if at is None else at for end, at in given["score"].items()}
         return cls(**{**given, "score": Interval(**score)})
+
+
+def with_ceilings(results: list[AttackResult], clear: str) -> list[AttackResult]:
+    """Fill in missing ceilings: what the attack, with as many pairs, got from target ``clear``."""
+    best = {
+        (result.metric, result.pairs): result.score.value
+        for result in results
+        if result.target == clear
+    }
+    return [
+        replace(result, ceiling=best.get((result.metric, result.pairs)))
+        if result.ceiling is None
+        else result
+        for result in results
+    ]

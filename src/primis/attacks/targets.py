@@ -30,17 +30,22 @@ from numpy.typing import NDArray
 
 from primis import container
 from primis.api import protect
+from primis.attacks.attack import Settings
 from primis.codec import bitstream
 from primis.codec.codec import Codec
 from primis.codec.codes import Integers, Mask, SparseCodes, everything_known
 from primis.codec.layout import Layout
+from primis.errors import UsageError
 from primis.images.image import Attributes, Image
-from primis.keys import Keyring, agefile
 from primis.levels import read_levels
 from primis.obfuscation import Scheme, keystream
 from primis.obfuscation.ambiguation import AMBIGUATED_SCALES, disambiguate
+from primis.study.renditions import throwaway_keyring
 
 Grey: TypeAlias = NDArray[np.uint8]
+
+SIGNS_STEP = 4.0
+"""Grey levels that a value counts where the public knows only signs."""
 
 DEFAULT_RATE = 0.6
 """Bits per pixel at which targets are made: `high`, since attackers see small images."""
@@ -160,9 +165,9 @@ class Ambiguation:
 
     def publish(self, pixels: Grey, seed: int) -> Published:
         """See `Target`."""
-        keyring = _keyring()
+        keyring = throwaway_keyring()
         protected = protect(
-            _image(pixels),
+            image(pixels),
             keyring,
             name="target",
             rate=self.rate,
@@ -242,6 +247,16 @@ def planted_targets(rate: float = DEFAULT_RATE) -> Mapping[str, Target]:
     return MappingProxyType({target.name: target for target in targets})
 
 
+def chosen(settings: Settings) -> list[Target]:
+    """Return the targets that the settings name."""
+    standard = standard_targets(settings.rate)
+    known = {**standard, **planted_targets(settings.rate)}
+    names = tuple(standard) if settings.targets is None else settings.targets
+    if unknown := [name for name in names if name not in known]:
+        raise UsageError(f"{unknown[0]!r} is not a target", hint=f"targets are {', '.join(known)}")
+    return [known[name] for name in names]
+
+
 def read_bodies(bodies: Sequence[bytes], shape: tuple[int, int]) -> SparseCodes:
     """Read any bytes as the code bytes of an 8-bit grey image: sealed ones give some codes too.
 
@@ -260,8 +275,8 @@ def read_bodies(bodies: Sequence[bytes], shape: tuple[int, int]) -> SparseCodes:
 
 def _sealed(pixels: Grey, rate: float) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
     """Protect an image by the keystream: payloads of the public file, and the bodies inside."""
-    keyring = _keyring()
-    protected = protect(_image(pixels), keyring, name="target", rate=rate, threads=1)
+    keyring = throwaway_keyring()
+    protected = protect(image(pixels), keyring, name="target", rate=rate, threads=1)
     file = container.parse(protected.data)
     top = len(file.payloads) - 1
     key = keyring.image_key(protected.image_id, top).material
@@ -281,15 +296,11 @@ def _ones(layout: Layout) -> SparseCodes:
     return SparseCodes(layout, 1.0, 0, values, 0, everything_known(layout))
 
 
-def _image(pixels: Grey) -> Image:
+def image(pixels: Grey) -> Image:
+    """Wrap 8-bit pixels (rows, columns) as an image."""
     return Image(np.ascontiguousarray(pixels), Attributes())
 
 
 @cache
 def _codec() -> Codec:
     return Codec.default(1)
-
-
-def _keyring() -> Keyring:
-    """Make the keyring of a new data set; nobody ever opens it again."""
-    return Keyring.create(agefile.Passphrase("never saved"))

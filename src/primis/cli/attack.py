@@ -12,7 +12,6 @@ import click
 
 from primis.attacks.registry import ATTACKS
 from primis.cli import options, output
-from primis.errors import UsageError
 
 if TYPE_CHECKING:
     from primis.attacks.attack import Settings
@@ -85,10 +84,7 @@ def attack(
     All ATTACKs run if none is named; docs/attacks.md describes each. Interrupt a run whenever you
     like: the same command goes on from there. Needs the extra `primis[attacks]`.
     """
-    if (images is None) == (data is None):
-        raise UsageError("give either --images, for your own images, or --data")
-    if data is not None and (labels or task):
-        raise UsageError("--labels and --task belong to --images")
+    options.check_source(images, data, labels=labels, task=task)
     from primis.attacks.pipeline import DOCUMENT, require_packages
     from primis.attacks.pipeline import attack as run
 

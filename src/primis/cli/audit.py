@@ -11,7 +11,6 @@ import click
 
 from primis.cli import options, output
 from primis.cli.attack import RESEARCH, images, labels, prepare, say_left_out, targets, task
-from primis.errors import UsageError
 
 
 @click.command(
@@ -61,10 +60,7 @@ def audit(
     shown to work. That is `primis evaluate` and `primis attack` in one folder; where one of them
     has run there before, only the rest is computed. Needs the extra `primis[attacks]`.
     """
-    if (images is None) == (data is None):
-        raise UsageError("give either --images, for your own images, or --data")
-    if data is not None and (labels or masks or task):
-        raise UsageError("--labels, --masks and --task belong to --images")
+    options.check_source(images, data, labels=labels, masks=masks, task=task)
     from primis.attacks.pipeline import attack, require_packages
     from primis.evaluate import plan
 

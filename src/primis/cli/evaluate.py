@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from primis.cli import options, output
-from primis.errors import UsageError
 
 _PARTS = ("fidelity", "codes", "classification", "segmentation", "texture")
 
@@ -96,10 +95,9 @@ def evaluate(
     like: the same command goes on from there. docs/evaluation.md explains the measures. Needs the
     extra `primis[evaluate]`.
     """
-    if (images is None) == (data is None):
-        raise UsageError("give either --images, for your own images, or --data")
-    if data is not None and (labels or masks or tasks or structures):
-        raise UsageError("--labels, --masks, --task and --structures belong to --images")
+    options.check_source(
+        images, data, labels=labels, masks=masks, task=tasks, structures=structures
+    )
     from primis.api import parse_rate
     from primis.evaluate import plan
 

@@ -107,6 +107,21 @@ def processes(jobs: int | None, inputs: int) -> int:
     return max(1, min(jobs, inputs))
 
 
+def check_source(images: Path | None, data: Path | None, **own: object) -> None:
+    """See that images come from one place, and what describes one's own not beside --data.
+
+    Raises
+    ------
+    UsageError
+        If not.
+    """
+    if (images is None) == (data is None):
+        raise UsageError("give either --images, for your own images, or --data")
+    if data is not None and any(own.values()):
+        *others, last = (f"--{name}" for name in own)
+        raise UsageError(f"{', '.join(others)} and {last} belong to --images")
+
+
 def example(*lines: str) -> str:
     """Format examples for the end of a verb's help."""
     return "\n".join(

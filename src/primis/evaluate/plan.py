@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -16,18 +15,12 @@ from primis.evaluate.structures import CHEST, Structures
 from primis.files import write_atomically
 from primis.images.image import MIN_SIDE
 from primis.images.raster import encode_png
+from primis.study import packages
 from primis.study.dataset import Case, Dataset, load_dataset, read_mask, read_pixels
 from primis.study.workspace import make_folder
 
 PARTS = ("fidelity", "codes", "classification", "segmentation", "texture")
-_PACKAGES = {
-    "torch": "torch",
-    "scipy": "scipy",
-    "mirp": "mirp",
-    "matplotlib": "matplotlib",
-    "jinja2": "jinja2",
-}
-"""Modules, and the packages that hold them."""
+_PACKAGES = ("torch", "scipy", "mirp", "matplotlib", "jinja2")
 
 
 @dataclass(frozen=True)
@@ -167,14 +160,7 @@ def require_packages() -> None:
     UsageError
         If a package is missing.
     """
-    missing = [name for module, name in _PACKAGES.items() if find_spec(module) is None]
-    if missing:
-        raise UsageError(
-            f"evaluation needs the package {missing[0]}"
-            if len(missing) == 1
-            else f"evaluation needs the packages {', '.join(missing)}",
-            hint="pip install 'primis[evaluate]'",
-        )
+    packages.require(_PACKAGES, who="evaluation needs", extra="evaluate")
 
 
 def reduce_images(dataset: Dataset, folder: Path, side: int) -> Dataset:

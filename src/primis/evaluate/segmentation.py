@@ -71,9 +71,9 @@ from primis.evaluate.segmenter import (
     to_target,
 )
 from primis.evaluate.structures import Structures, find_structures, read_structures
-from primis.files import read_bounded, write_atomically
+from primis.files import write_atomically
 from primis.images.raster import encode_png
-from primis.study.dataset import Case, Dataset, read_mask
+from primis.study.dataset import Case, Dataset, content, read_mask
 from primis.study.renditions import (
     DIAGNOSTIC,
     FULL,
@@ -90,7 +90,6 @@ ENOUGH_PATIENTS = 50
 """With fewer in the test split, all images are tested, fold by fold."""
 
 _EXAMPLES = (0.1, 0.5, 0.9)
-_MAX_FILE_BYTES = 1 << 27
 _MOST_STRUCTURES = 8  # bits of a pixel in the outlines of an example
 
 
@@ -420,6 +419,5 @@ def _digest(cases: Sequence[Case]) -> str:
     total = hashlib.sha256()
     for case in cases:
         for path in (case.path, case.mask):
-            content = read_bounded(path, _MAX_FILE_BYTES) if path else b""
-            total.update(hashlib.sha256(content).digest())
+            total.update(bytes.fromhex(content(path)) if path else hashlib.sha256().digest())
     return total.hexdigest()

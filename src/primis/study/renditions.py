@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+import pyrage
 from numpy.typing import NDArray
 
 from primis import container
@@ -28,7 +28,6 @@ from primis.files import write_atomically
 from primis.images import Attributes, Image, read_image
 from primis.images.raster import encode_png
 from primis.keys import Keyring
-from primis.keys.derive import new_id, new_level_secrets
 from primis.levels import body_lengths, read_levels, write_levels
 from primis.obfuscation import Level, Scheme, keystream
 from primis.obfuscation.ambiguation import AMBIGUATED_SCALES, disambiguate
@@ -136,7 +135,7 @@ class Renditions:
     def _protect(self, case: Case) -> list[bytes]:
         """Return a public file and the bodies of its levels, as key holders decrypt them."""
         image = Image(read_pixels(case), Attributes())
-        keyring = _throwaway_keyring()
+        keyring = throwaway_keyring()
         made = protect(image, keyring, name="", rate=self.rate, scheme=self.scheme, threads=1)
         file = container.parse(made.data)
         material = keyring.image_key(made.image_id, Level.FULL).material
@@ -271,8 +270,9 @@ def _codec() -> Codec:
     return Codec.default(threads=1)
 
 
-def _throwaway_keyring() -> Keyring:
-    return Keyring(new_id(), new_level_secrets(), Ed25519PrivateKey.generate(), (), {})
+def throwaway_keyring() -> Keyring:
+    """Make the keyring of a new data set, for an owner whose identity nobody keeps."""
+    return Keyring.create([str(pyrage.x25519.Identity.generate().to_public())])
 
 
 def _keep(path: Path, data: bytes) -> None:

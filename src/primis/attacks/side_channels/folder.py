@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primis.attacks.record import LEVEL, AttackResult
-from primis.attacks.side_channels.publication import Victims, image, new_keyring
+from primis.attacks.side_channels.publication import Victims
+from primis.attacks.targets import image
 from primis.batch import Published, protect_files
 from primis.images.raster import encode_png
+from primis.study.renditions import throwaway_keyring
 from primis.study.statistics import bootstrap
 
 if TYPE_CHECKING:
@@ -90,7 +92,7 @@ def _protect(victims: Victims, place: Path) -> list[Path]:
         paths.append(inputs / _input_name(index, victims))
         paths[-1].write_bytes(encode_png(image(pixels).pixels))
     outcomes = protect_files(
-        paths, new_keyring(), place / "owner.keyring", place / "public", rate=victims.rate
+        paths, throwaway_keyring(), place / "owner.keyring", place / "public", rate=victims.rate
     )
     return [outcome.path for outcome in outcomes if isinstance(outcome, Published)]
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 import imagecodecs
 import numpy as np
-import pyrage
 from numpy.typing import NDArray
 
 from primis.api import protect
+from primis.attacks.targets import image
 from primis.errors import InputError
-from primis.images.image import Attributes, Image
 from primis.keys import Keyring
 from primis.obfuscation import Scheme
 from primis.study.dataset import read_pixels
+from primis.study.renditions import throwaway_keyring
 
 if TYPE_CHECKING:
     from primis.attacks.attack import Settings
@@ -88,7 +88,7 @@ class Victims:
 
     def publish(self, *, original: bool = False, scheme: Scheme = Scheme.KEYSTREAM) -> Publication:
         """Protect the images under a new keyring, whose identity is thrown away."""
-        keyring = new_keyring()
+        keyring = throwaway_keyring()
         made = [
             protect(
                 image(pixels),
@@ -104,16 +104,6 @@ class Victims:
         files = tuple(file.data for file in made)
         ids = tuple(file.image_id for file in made)
         return Publication(self.pixels, self.patients, keyring, files, ids)
-
-
-def new_keyring() -> Keyring:
-    """Make a keyring that is never saved."""
-    return Keyring.create([str(pyrage.x25519.Identity.generate().to_public())])
-
-
-def image(pixels: Pixels) -> Image:
-    """Wrap 8-bit pixels (rows, columns) as an image."""
-    return Image(np.ascontiguousarray(pixels), Attributes())
 
 
 def cut(pixels: Sequence[Pixels], side: int) -> list[Pixels]:

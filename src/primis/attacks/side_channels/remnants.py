@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primis.attacks.record import AttackResult
-from primis.attacks.side_channels.publication import Victims, image
+from primis.attacks.side_channels.publication import Victims
+from primis.attacks.targets import image
 from primis.batch import protect_files, reconstruct_files
 from primis.errors import PrimisError
 from primis.files import write_atomically

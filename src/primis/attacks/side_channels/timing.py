@@ -17,14 +17,14 @@ from primis.attacks.side_channels.publication import (
     Publication,
     Victims,
     busy,
-    image,
     lossless_sizes,
-    new_keyring,
 )
+from primis.attacks.targets import image
 from primis.errors import NoKeyError, PrimisError
 from primis.keys import ImageKey
 from primis.obfuscation import Level
 from primis.obfuscation.keystream import KEY_LENGTH
+from primis.study.renditions import throwaway_keyring
 from primis.study.statistics import auc, bootstrap
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def timing(
     repeats
         Measurements of decoding and protecting an image, made in random order; their median counts.
     """
-    keyring = new_keyring()
+    keyring = throwaway_keyring()
     pixels, files = publication.pixels, publication.files
     contents: list[tuple[str, str, list[Work], str]] = [
         ("time to fail", "keystream", [partial(_fails, f, _random_key()) for f in files], ""),

@@ -24,10 +24,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image as Raster
 
 from primis.attacks.attack import Report, Settings
-from primis.attacks.targets import Grey, Published, Target
+from primis.attacks.pictures import small
+from primis.attacks.targets import SIGNS_STEP, Grey, Published, Target
 from primis.batch import over_pool
 from primis.codec.codec import Codec
 from primis.codec.codes import Integers
@@ -45,7 +45,6 @@ HEAD = 32
 """Bytes from the start of each level that are looked at bit by bit."""
 
 _FORMAT = 3  # counted up when what is kept changes its meaning
-_SIGNS_STEP = 4.0  # grey levels that a value counts where the public knows only signs
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,15 +151,6 @@ def shown(
     return Corpus(name, tuple(cases), pixels, seen, maps, bits)
 
 
-def small(pixels: Grey, side: int) -> Grey:
-    """Cut the central square out of an image and average it down to ``side`` x ``side``."""
-    rows, columns = pixels.shape
-    edge = min(rows, columns)
-    top, left = (rows - edge) // 2, (columns - edge) // 2
-    square = Raster.fromarray(np.ascontiguousarray(pixels[top : top + edge, left : left + edge]))
-    return np.asarray(square.resize((side, side), Raster.Resampling.BOX))
-
-
 def _publish(cases: Sequence[Case], target: Target, settings: Settings, report: Report) -> Arrays:
     """Publish and keep what is needed, compactly."""
     work = partial(_publish_one, target=target, side=settings.side, seed=settings.seed)
@@ -201,7 +191,7 @@ def _compressed(published: Published) -> NDArray[np.float16]:
 def _decoded(
     codec: Codec, published: Published, bands: tuple[Integers, ...]
 ) -> NDArray[np.float16]:
-    step, offset = (published.step, published.offset) if published.step != 1 else (_SIGNS_STEP, 128)
+    step, offset = (published.step, published.offset) if published.step != 1 else (SIGNS_STEP, 128)
     codes = replace(published.truth, values=bands, step=step, offset=offset)
     picture = codec.decode_exactly(codes)
     return (np.nan_to_num(picture).clip(-256, 512) / 64 - 2).astype(np.float16)

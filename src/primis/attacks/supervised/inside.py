@@ -17,12 +17,12 @@ from torch import nn
 from torch.nn.functional import mse_loss
 
 from primis.attacks.attack import Report, Settings
-from primis.attacks.record import AttackResult
+from primis.attacks.record import AttackResult, with_ceilings
 from primis.attacks.supervised import attribute
 from primis.attacks.supervised.corpus import Corpus, blocks, shown, unblocked
 from primis.attacks.supervised.learner import learn
 from primis.attacks.supervised.pairing import link
-from primis.attacks.supervised.scene import Attempt, Scene, run_scenes, selected, with_ceilings
+from primis.attacks.supervised.scene import Attempt, Scene, run_scenes, selected
 from primis.attacks.supervised.scoring import above_floor, psnr
 from primis.attacks.targets import Grey
 from primis.study.dataset import Case, Dataset, read_pixels

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from primis.attacks.attack import Report, Settings
 from primis.attacks.pictures import slug
-from primis.attacks.record import AttackResult
+from primis.attacks.record import AttackResult, with_ceilings
 from primis.attacks.supervised.corpus import Corpus, publish
-from primis.attacks.targets import RawCodes, Target, planted_targets, standard_targets
+from primis.attacks.targets import RawCodes, chosen
 from primis.codec.codec import Codec
-from primis.errors import InputError, UsageError
+from primis.errors import InputError
 from primis.study.dataset import SPLITS, Case, Dataset, content
 from primis.study.workspace import Workspace
 
@@ -149,21 +149,6 @@ def run_scenes(
     return results
 
 
-def with_ceilings(results: list[AttackResult], clear: str) -> list[AttackResult]:
-    """Fill in missing ceilings: what the attack, with as many pairs, got from target ``clear``."""
-    best = {
-        (result.metric, result.pairs): result.score.value
-        for result in results
-        if result.target == clear
-    }
-    return [
-        replace(result, ceiling=best.get((result.metric, result.pairs)))
-        if result.ceiling is None
-        else result
-        for result in results
-    ]
-
-
 def selected(dataset: Dataset, settings: Settings) -> tuple[Case, ...]:
     """Choose the cases: all, or some of each split, half of them of patients with several."""
     for split in SPLITS:
@@ -178,16 +163,6 @@ def selected(dataset: Dataset, settings: Settings) -> tuple[Case, ...]:
     return tuple(
         case for part in parts for case in part.subset(per_split, seed=settings.seed).cases
     )
-
-
-def chosen(settings: Settings) -> list[Target]:
-    """Return the targets that the settings name."""
-    standard = standard_targets(settings.rate)
-    known = {**standard, **planted_targets(settings.rate)}
-    names = tuple(standard) if settings.targets is None else settings.targets
-    if unknown := [name for name in names if name not in known]:
-        raise UsageError(f"{unknown[0]!r} is not a target", hint=f"targets are {', '.join(known)}")
-    return [known[name] for name in names]
 
 
 def _compute(

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from primis.attacks.record import AttackResult
-from primis.attacks.supervised.corpus import small
-from primis.attacks.supervised.scene import chosen, with_ceilings
-from primis.attacks.targets import Grey, Published, RawCodes, Target
+from primis.attacks.pictures import small
+from primis.attacks.record import AttackResult, with_ceilings
+from primis.attacks.targets import SIGNS_STEP, Grey, Published, RawCodes, Target, chosen
 from primis.codec.codec import Codec
 from primis.codec.codes import Integers, SparseCodes, everything_known
 from primis.errors import InputError
@@ -26,7 +25,7 @@ _LEAST = 8
 _IMAGES = {True: 60, False: 150}  # quick or not
 _CROWDED = 0.05  # share of a band's values in the upper half of its range
 _EVEN = 0.7  # their mean, as part of the largest: 0.75 if spread evenly
-_SIGNS_STEP, _SIGNS_OFFSET = 4.0, 128  # grey levels, where the public has signs alone
+_SIGNS_OFFSET = 128  # grey levels, where the public has signs alone
 
 
 @dataclass(frozen=True, eq=False)
@@ -133,7 +132,7 @@ def decode(published: Published, bands: tuple[Integers, ...]) -> Grey:
     """Decode public codes as they are, with a typical step and brightness where none is public."""
     layout = published.truth.layout
     unknown = published.step == 1 and not published.offset
-    step, offset = (_SIGNS_STEP, _SIGNS_OFFSET) if unknown else (published.step, published.offset)
+    step, offset = (SIGNS_STEP, _SIGNS_OFFSET) if unknown else (published.step, published.offset)
     codes = SparseCodes(layout, step, offset, bands, 0, everything_known(layout))
     return np.asarray(Codec.default(1).decode(codes, 8), np.uint8)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from primis.attacks.pictures import small
 from primis.attacks.record import LEVEL, AttackResult
-from primis.attacks.supervised.corpus import small
 from primis.attacks.unsupervised.files import Files, against_targets, cleaned, decode
 from primis.study.statistics import auc, bootstrap
 

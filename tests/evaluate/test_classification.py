@@ -191,7 +191,9 @@ def test_processes_change_nothing(dataset, tmp_path):
     )
     for mine, yours in zip(one["scores"], other["scores"], strict=True):
         if mine["tested_on"] == PUBLIC:  # under keys of its own each time
-            assert mine["auc"]["low"] <= 0.5 <= mine["auc"]["high"]
+            # Three times the 95 % interval: a chance of one in 10^8 to fail by luck alone.
+            auc = mine["auc"]
+            assert abs(auc["value"] - 0.5) <= 3 * (auc["high"] - auc["low"]) / 2
         else:
             assert mine == yours
             assert mine["auc"]["value"] > 0.9

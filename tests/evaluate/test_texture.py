@@ -45,7 +45,7 @@ def result(dataset, workspace):
 
 def evaluate(dataset, workspace):
     return evaluate_texture(
-        dataset, MadeRenditions(), workspace, region="disc", classes=[DISC], coarser=[2]
+        dataset, MadeRenditions(4.0), workspace, region="disc", classes=[DISC], coarser=[2]
     )
 
 
@@ -79,7 +79,7 @@ def test_every_feature_comes_with_its_family_and_every_level(result):
         "GLSZM",
     ]
     for feature in result["features"]:
-        assert list(feature["levels"]) == LEVELS
+        assert list(feature["levels"]) == [*LEVELS, "JPEG 2000", "noise"]
         for entry in feature["levels"].values():
             assert entry["survives"] == (entry["concordance"]["value"] > THRESHOLD)
 
@@ -92,6 +92,14 @@ def test_families_add_up_to_the_share_of_the_level(result):
         )
         assert level["surviving"]["value"] == pytest.approx(kept / all_of_them)
         assert all_of_them == len(result["features"])
+
+
+def test_references_are_measured_like_levels(result):
+    assert list(result["references"]) == ["JPEG 2000", "noise"]
+    assert list(result["coarser"][0]["references"]) == ["JPEG 2000", "noise"]
+    noise = [feature["levels"]["noise"]["concordance"]["value"] for feature in result["features"]]
+    assert max(noise) > 0.99
+    assert set(result["references"]["noise"]) == set(result["levels"]["full"])
 
 
 def test_features_that_are_constant_by_definition_are_left_out(result):
@@ -121,7 +129,7 @@ def test_what_only_blurs_the_finest_grain_is_kept_at_half_the_size(tmp_path, mon
 def test_all_values_are_in_a_table(result, workspace):
     with (workspace.folder / result["values"]).open() as file:
         rows = list(csv.DictReader(file))
-    assert len(rows) == 12 * 2 * 5
+    assert len(rows) == 12 * 2 * 7
     originals = [
         float(row["cm_contrast"])
         for row in rows

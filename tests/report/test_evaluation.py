@@ -151,14 +151,13 @@ def segmentation(original=0.9, floor=0.6, beats=False):
 
 
 def texture(surviving=0.97):
-    shares = {
-        level: {
-            "surviving": interval(surviving),
-            "held_out": None,
-            "families": {"GLCM": {"surviving": 1, "features": 1}},
-        }
-        for level in ("full", "diagnostic", "preview", "public")
+    share = {
+        "surviving": interval(surviving),
+        "held_out": None,
+        "families": {"GLCM": {"surviving": 1, "features": 1}},
     }
+    shares = dict.fromkeys(("full", "diagnostic", "preview", "public"), share)
+    references = dict.fromkeys(("JPEG 2000", "noise"), share)
     value = {"concordance": interval(0.95), "relative_difference": 0.01, "survives": True}
     return {
         "dataset": "chests",
@@ -167,9 +166,14 @@ def texture(surviving=0.97):
         "threshold": 0.9,
         "region": "lungs",
         "levels": shares,
-        "coarser": [{"factor": 2, "levels": shares}],
+        "references": references,
+        "coarser": [{"factor": 2, "levels": shares, "references": references}],
         "features": [
-            {"name": "cm_contrast", "family": "GLCM", "levels": dict.fromkeys(shares, value)}
+            {
+                "name": "cm_contrast",
+                "family": "GLCM",
+                "levels": dict.fromkeys(shares | references, value),
+            }
         ],
         "excluded": {"stat_min": "the same in all originals"},
         "agreement": {"cm_contrast": {seen: [1.0, 2.0, 3.0] for seen in RENDITIONS}},

@@ -9,11 +9,13 @@ The result (`evaluate_texture`) is a dict:
   whose concordance with the original is above the threshold, an interval over patients;
   ``held_out``, the same for the images of the test split alone, which no model was fitted to (None
   if there are fewer than three); ``families``, by name ``surviving`` and ``features`` (counts);
+- ``references``: the same for what to compare level full with: `JPEG2000`, a file of that codec of
+  as many bytes, and `NOISE`, the original with normal noise of one grey level;
 - ``features``: a list of ``name`` ("cm_contrast"), ``family`` ("GLCM") and ``levels``, by rendition
-  ``concordance`` (interval over patients), ``relative_difference`` (median over the images, signed,
-  a fraction) and ``survives``;
+  and reference ``concordance`` (interval over patients), ``relative_difference`` (median over the
+  images, signed, a fraction) and ``survives``;
 - ``coarser``: what is lost with the finest grain alone: a list of ``factor``, by which original and
-  rendition were both reduced before they were measured, and ``levels`` as above;
+  rendition were both reduced before they were measured, ``levels`` and ``references`` as above;
 - ``excluded``: reason by name, for features that say nothing: the same in all originals, by
   definition or by discretisation, or undefined in some image;
 - ``agreement``: for plots, by feature (those in `SHOWN`) and rendition, the values of the images,
@@ -41,6 +43,7 @@ from numpy.typing import NDArray
 from primis.batch import over_pool
 from primis.errors import InputError, PrimisError
 from primis.evaluate.agreement import concordance, relative_difference
+from primis.evaluate.peers import PEERS
 from primis.evaluate.radiomics import BINS, family, features
 from primis.files import write_atomically
 from primis.study.dataset import Case, Dataset, read_mask, read_pixels
@@ -57,6 +60,10 @@ SHOWN = ("stat_mean", "cm_contrast", "rlm_sre", "szm_z_perc")
 LARGEST_SIDE = 1024
 """Longer images are reduced to it, original and rendition alike, to keep it a matter of seconds."""
 
+JPEG2000, NOISE = "JPEG 2000", "noise"
+"""What else is compared with the originals, to tell what a loss at level full means."""
+
+_REFERENCES = 1  # counted up when they change
 _SMALLEST_REGION = 16  # pixels, after reduction
 _FEWEST = 3  # images that a concordance makes sense for
 
@@ -140,7 +147,7 @@ def evaluate_texture(
         "values": path.as_posix(),
         **finest,
         "coarser": [
-            {"factor": factor, "levels": result["levels"]}
+            {"factor": factor, **{name: result[name] for name in ("levels", "references")}}
             for factor, result in zip(coarser, reduced, strict=True)
         ],
     }
@@ -161,8 +168,8 @@ def compare(
     Returns
     -------
     dict
-        ``images``, ``patients``, ``levels``, ``features``, ``excluded`` and ``agreement`` of the
-        result that this module describes.
+        ``images``, ``patients``, ``levels``, ``references``, ``features``, ``excluded`` and
+        ``agreement`` of the result that this module describes.
 
     Raises
     ------
@@ -175,8 +182,9 @@ def compare(
             [[image[rendition][name] for name in names] for image in measured], np.float64
         )
         for rendition in measured[0]
+        if all(rendition in image for image in measured)
     }
-    excluded = _excluded(names, values)
+    excluded = _excluded(names, {name: values[name] for name in RENDITIONS if name in values})
     kept = [name not in excluded for name in names]
     names = [name for name in names if name not in excluded]
     if not names:
@@ -187,35 +195,32 @@ def compare(
     by_level = {level: _agreement(original, values[level], patients) for level in levels}
     held_out = np.array([case.split == "test" for case in cases])
     families = [family(name) for name in names]
+    tested = [case.patient for case in cases if case.split == "test"]
+
+    def summary(level: str) -> dict[str, Any]:
+        test = (tested, original[held_out], values[level][held_out])
+        return {
+            "surviving": bootstrap(surviving, patients, original, values[level]),
+            "held_out": bootstrap(surviving, *test) if held_out.sum() >= _FEWEST else None,
+            "families": {
+                group: {
+                    "surviving": sum(
+                        entry["survives"]
+                        for entry, own in zip(by_level[level], families, strict=True)
+                        if own == group
+                    ),
+                    "features": families.count(group),
+                }
+                for group in dict.fromkeys(families)
+            },
+        }
+
     result: dict[str, Any] = to_json(
         {
             "images": len(cases),
             "patients": len(set(patients)),
-            "levels": {
-                level: {
-                    "surviving": bootstrap(surviving, patients, original, values[level]),
-                    "held_out": bootstrap(
-                        surviving,
-                        [case.patient for case in cases if case.split == "test"],
-                        original[held_out],
-                        values[level][held_out],
-                    )
-                    if held_out.sum() >= _FEWEST
-                    else None,
-                    "families": {
-                        group: {
-                            "surviving": sum(
-                                entry["survives"]
-                                for entry, own in zip(entries, families, strict=True)
-                                if own == group
-                            ),
-                            "features": families.count(group),
-                        }
-                        for group in dict.fromkeys(families)
-                    },
-                }
-                for level, entries in by_level.items()
-            },
+            "levels": {name: summary(name) for name in levels if name in RENDITIONS},
+            "references": {name: summary(name) for name in levels if name not in RENDITIONS},
             "features": [
                 {
                     "name": name,
@@ -269,6 +274,7 @@ class _Measurement:
 
         def measure() -> Measured:
             pictures = {name: self.renditions.pixels(case, name) for name in RENDITIONS}
+            pictures |= _references(pixels, int(self.renditions.rate * pixels.size / 8))
             return {
                 str(factor): {
                     name: features(_reduced(picture, base * factor), reduced, self.bins)
@@ -283,10 +289,20 @@ class _Measurement:
             "bins": self.bins,
             "factors": [base * factor for factor in self.factors],
             "mirp": metadata.version("mirp"),
+            "references": _REFERENCES,
             **self.renditions.settings,
         }
         values: Measured = Workspace(self.folder).result("texture-image", settings, measure)
         return values
+
+
+def _references(pixels: NDArray[np.uint8], size: int) -> dict[str, NDArray[np.uint8]]:
+    """Return what to compare level full with, whose file has ``size`` bytes."""
+    (peer,) = (peer for peer in PEERS if peer.name == JPEG2000)
+    noise = np.random.default_rng(0).normal(size=pixels.shape)
+    noisy = np.rint(pixels + noise).clip(0, 255).astype(np.uint8)
+    data = peer.at_size(pixels, size)
+    return {NOISE: noisy} if data is None else {JPEG2000: peer.decode(data), NOISE: noisy}
 
 
 def _reduced(pixels: NDArray[np.uint8], factor: int) -> NDArray[np.uint8]:

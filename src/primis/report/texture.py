@@ -24,6 +24,10 @@ from primis.report.page import (
 Result = Mapping[str, Any]
 
 TARGET = 0.95
+_REFERENCES = {
+    "JPEG 2000": "JPEG 2000 of as many bytes as level full",
+    "noise": "originals that got one grey level of noise",
+}
 _WORDS = {
     "stat_mean": "mean grey value",
     "cm_contrast": "contrast (GLCM)",
@@ -33,29 +37,40 @@ _WORDS = {
 
 
 def findings(result: Result) -> list[Statement]:
-    """Say how many features survive at each level."""
-    shares = {level: record["surviving"] for level, record in result["levels"].items()}
-    rest = ", ".join(
-        f"{level} {_percent(share['value'])}" for level, share in shares.items() if level != "full"
-    )
+    """Say how many features survive at each level, and at what grain."""
+    shares = _shares(result, "levels")
+    rest = ", ".join(f"{name} {_percent(share)}" for name, share in shares.items())
+    grain = [
+        f"{_percent(_shares(other, 'levels')['full'])} when both are reduced by {other['factor']}"
+        for other in result["coarser"]
+    ]
+    compared = [
+        f"{_percent(share)} with {_REFERENCES[name]}"
+        for name, share in _shares(result, "references").items()
+    ]
     return [
         Statement(
-            "good" if shares["full"]["value"] >= TARGET else "fair",
-            f"{_percent(shares['full']['value'])} of the texture features agree at level full "
-            f"with those of the originals ({rest}).",
+            "good" if shares["full"] >= TARGET else "fair",
+            f"{_percent(shares['full'])} of the texture features agree at level full with those of "
+            f"the originals{'; '.join(['', *grain])}.",
             f"Concordance above {result['threshold']:.2f}, {len(result['features'])} IBSI features "
-            f"in {result['region']}; {result['dataset']}, {result['images']} images.",
+            f"in {result['region']}; {result['dataset']}, {result['images']} images. "
+            f"Pixel for pixel: {rest}. For comparison: {', '.join(compared)}.",
         )
     ]
 
 
+def _shares(result: Result, kind: str) -> dict[str, float]:
+    return {name: record["surviving"]["value"] for name, record in result[kind].items()}
+
+
 def section(result: Result, _: Path) -> Section:
     """Lay out the features that survive, and agreement plots."""
-    levels = list(result["levels"])
-    families = list(next(iter(result["levels"].values()))["families"])
+    records = {**result["levels"], **result["references"]}
+    levels = list(records)
+    families = list(next(iter(records.values()))["families"])
     share = [
-        [_share(result["levels"][level]["families"][family]) for level in levels]
-        for family in families
+        [_share(records[level]["families"][family]) for level in levels] for family in families
     ]
     features = result["features"]
     concordances = [
@@ -140,15 +155,21 @@ def _survival(result: Result) -> Table:
     coarser = result["coarser"]
     rows = [
         [
-            level,
+            _REFERENCES.get(level, level),
             _percents(record["surviving"]),
-            *(_percents(other["levels"][level]["surviving"]) for other in coarser),
+            *(_percents(other[kind][level]["surviving"]) for other in coarser),
             _percents(record["held_out"]) if record["held_out"] else number(None),
         ]
-        for level, record in result["levels"].items()
+        for kind in ("levels", "references")
+        for level, record in result[kind].items()
     ]
     return Table(
-        ["level", "all", *(f"reduced by {other['factor']}" for other in coarser), "test patients"],
+        [
+            "level",
+            "pixel for pixel",
+            *(f"reduced by {other['factor']}" for other in coarser),
+            "test patients",
+        ],
         rows,
         caption="Features that survive. Reduced: original and level were both made smaller before "
         "they were measured, which leaves out the finest grain. Test patients: without the images "

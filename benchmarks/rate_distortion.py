@@ -22,7 +22,14 @@ import numpy as np
 from benchmarks.command import exit_code
 from benchmarks.images import Sample, read_split
 from benchmarks.measure import Measurement, PeerCache, measure
-from benchmarks.summary import Curve, Point, RateDifference, mean_points, rate_difference
+from benchmarks.summary import (
+    Curve,
+    Point,
+    RateDifference,
+    in_age_files,
+    mean_points,
+    rate_difference,
+)
 from primis.evaluate import psnr
 from primis.evaluate.peers import PEERS, Peer
 from primis.obfuscation import Level
@@ -93,17 +100,20 @@ def _run(options: argparse.Namespace) -> None:
         own = _candidate(samples, options.rates, options.level)
         curves[CANDIDATE] = own
         points[CANDIDATE] = mean_points(CANDIDATE, options.rates, own)
-        differences = [
-            rate_difference(
-                peer.name,
-                metric,
-                (curves[peer.name], own),
-                (points[peer.name], points[CANDIDATE]),
-                patients,
-            )
-            for peer in peers
-            for metric in METRICS
-        ]
+        for peer in peers:
+            both = ((False, curves[peer.name]), (True, in_age_files(curves[peer.name])))
+            differences += [
+                rate_difference(
+                    peer.name,
+                    metric,
+                    (theirs, own),
+                    (mean_points(peer.name, peer.settings, theirs), points[CANDIDATE]),
+                    patients,
+                    encrypted=sealed,
+                )
+                for sealed, theirs in both
+                for metric in METRICS
+            ]
         if options.equal_bytes is not None:
             chosen = [p for p in peers if p.name in (options.equal_bytes or names)]
             equal = _at_equal_bytes(samples, own, chosen, cache)
@@ -240,7 +250,8 @@ def markdown(report: dict[str, Any]) -> str:
             "|---|---|---:|---:|---:|---:|",
         ]
         lines += [
-            f"| {d['peer']} | {d['metric']} | {_cell(d['mean'], '+.1f')} "
+            f"| {d['peer']}{', in an age file' * d['encrypted']} | {d['metric']} "
+            f"| {_cell(d['mean'], '+.1f')} "
             f"| {_cell(d['low'], '+.1f')} to {_cell(d['high'], '+.1f')} | {d['images']} "
             f"| {_cell(d['of_mean_curves'], '+.1f')} |"
             for d in report["bd_rate"]

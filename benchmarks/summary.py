@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from primis.evaluate import bd_rate
 
 Curve = Sequence[Measurement]
 """One image at each setting of one codec."""
+
+AGE_BYTES = 200
+"""Bytes that an age file for one recipient adds to what it holds, up to 64 KiB: 22 for the version
+line, 98 for the X25519 stanza, 48 for the MAC line, 16 each for the nonce and the tag
+(C2SP.org/age). Some programs add more."""
 
 
 @dataclass(frozen=True)
@@ -35,10 +40,11 @@ class RateDifference:
 
     `mean` averages the Bjøntegaard differences of single images, with a 95 % bootstrap interval
     over patients; `images` counts those whose curves overlap. `of_mean_curves` is the difference
-    between the curves of means.
+    between the curves of means. `encrypted` tells whether the peer's files were in age files.
     """
 
     peer: str
+    encrypted: bool
     metric: str
     mean: float
     low: float
@@ -56,6 +62,17 @@ def mean_points(codec: str, settings: Sequence[float], curves: Sequence[Curve]) 
     ]
 
 
+def in_age_files(curves: Sequence[Curve]) -> list[Curve]:
+    """Return the curves of a peer whose every file is encrypted to one recipient."""
+    return [[_in_age_file(measured) for measured in curve] for curve in curves]
+
+
+def _in_age_file(measured: Measurement) -> Measurement:
+    size = measured.size + AGE_BYTES
+    bits_per_pixel = measured.bits_per_pixel * size / measured.size
+    return replace(measured, size=size, bits_per_pixel=bits_per_pixel)
+
+
 def quality(measured: Measurement | Point, metric: str) -> float:
     """Read a metric in decibels; MS-SSIM as -10 log10(1 - value)."""
     if metric == "PSNR":
@@ -69,6 +86,8 @@ def rate_difference(
     curves: tuple[Sequence[Curve], Sequence[Curve]],
     points: tuple[Sequence[Point], Sequence[Point]],
     patients: Sequence[str],
+    *,
+    encrypted: bool = False,
 ) -> RateDifference:
     """Compare the candidate with a peer.
 
@@ -82,6 +101,8 @@ def rate_difference(
         Means of the peer and of the candidate.
     patients
         Whom each image shows.
+    encrypted
+        What to say of the peer's files.
     """
     differences = np.array(
         [
@@ -93,6 +114,7 @@ def rate_difference(
     known = differences[np.isfinite(differences)]
     return RateDifference(
         peer=peer,
+        encrypted=encrypted,
         metric=metric,
         mean=float(known.mean()) if known.size else math.nan,
         low=low,

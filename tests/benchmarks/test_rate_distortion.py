@@ -75,9 +75,11 @@ def test_a_candidate_like_a_peer_but_larger_is_reported_as_costing_more(data, ca
     assert "| bytes of primis against |" in capsys.readouterr().out
     found = json.loads(report.read_text())
     assert found["images"] == found["patients"] == 3
-    against = {(d["peer"], d["metric"]): d for d in found["bd_rate"]}
-    assert against["JPEG 2000", "PSNR"]["low"] > 10
-    assert against["JPEG 2000", "PSNR"]["images"] == 3
+    against = {(d["peer"], d["metric"], d["encrypted"]): d for d in found["bd_rate"]}
+    bare, encrypted = (against["JPEG 2000", "PSNR", sealed] for sealed in (False, True))
+    assert bare["low"] > 10
+    assert bare["images"] == 3
+    assert encrypted["mean"] < bare["mean"]
     coarsest = found["equal_bytes"][0]
     assert coarsest["JPEG 2000"]["psnr"] > coarsest["primis"]["psnr"]
 

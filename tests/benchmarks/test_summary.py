@@ -1,11 +1,19 @@
 import math
+import shutil
+import subprocess
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from benchmarks.measure import Measurement
-from benchmarks.summary import bootstrap_interval, mean_points, quality, rate_difference
+from benchmarks.summary import (
+    bootstrap_interval,
+    in_age_files,
+    mean_points,
+    quality,
+    rate_difference,
+)
 
 SETTINGS = (1, 2, 3)
 
@@ -43,6 +51,19 @@ def test_a_candidate_of_fewer_bytes_is_found_so_much_cheaper(metric):
     assert result.of_mean_curves == pytest.approx(-20)
     assert -30.1 < result.low < -20 < result.high < -9.9
     assert result.images == 3
+
+
+@pytest.mark.skipif(not shutil.which("age"), reason="needs the program age")
+def test_an_age_file_adds_what_is_charged(tmp_path):
+    key, plain, sealed = (tmp_path / name for name in ("key", "plain", "sealed"))
+    subprocess.run(["age-keygen", "-o", key], check=True, capture_output=True)
+    plain.write_bytes(bytes(1000))
+    command = ["age", "--encrypt", "--identity", key, "--output", sealed, plain]
+    subprocess.run(command, check=True)
+    measured = Measurement(1000, 0.5, 30, 0.9, 0, 0)
+    ((charged,),) = in_age_files([[measured]])
+    assert charged.size == sealed.stat().st_size
+    assert charged.bits_per_pixel == pytest.approx(0.5 * charged.size / 1000)
 
 
 def test_images_whose_curves_do_not_overlap_are_left_out_and_counted():

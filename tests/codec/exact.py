@@ -29,7 +29,7 @@ class ExactNetwork:
         self.largest = 0
 
     def __call__(self, cells: np.ndarray, densities: np.ndarray, place: int) -> np.ndarray:
-        """Map cells (15, h, w), densities (6,) and place to indices (6, h, w)."""
+        """Map cells (15, h, w), densities (6,) and place to indices (2, h, w)."""
         values = dict(self._constants)
         values["cells"] = cells[None]
         values["densities"] = densities.reshape(1, -1, 1, 1)

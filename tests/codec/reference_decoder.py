@@ -23,7 +23,7 @@ PHASES = [(0, 0), (1, 1), (0, 1), (1, 0)]
 SIGN = 32768
 
 Network = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
-"""Maps cells (15, h, w), densities (6,) and place to indices (6, h, w), all integers."""
+"""Maps cells (15, h, w), densities (6,) and place to indices (2, h, w), all integers."""
 
 
 @dataclass
@@ -123,14 +123,16 @@ class Decoder:
             return True
         if number == self.scales:
             indices = np.full(self.magnitudes[number].shape, 96)
-            return self.phase(number, plane, np.s_[:, :, :], indices, indices)
+            return self.place(number, plane, np.s_[:, :, :], indices, indices)
         densities = self.densities(number, plane)
         for phase, (row, column) in enumerate(PHASES):
-            place = 4 * min(number, 3) + phase
-            indices = self.network(self.cells(number, plane, phase), densities, place)
-            part = np.s_[:, row::2, column::2]
-            if not self.phase(number, plane, part, indices[:3], indices[3:]):
-                return False
+            for band in range(3):
+                coded = 3 * phase + band
+                place = 12 * min(number, 3) + coded
+                indices = self.network(self.cells(number, plane, coded), densities, place)
+                part = np.s_[band : band + 1, row::2, column::2]
+                if not self.place(number, plane, part, indices[:1], indices[1:]):
+                    return False
         return True
 
     def coarser(self, scale: int) -> np.ndarray:
@@ -142,20 +144,21 @@ class Decoder:
     def cells(self, scale: int, plane: int, coded: int) -> np.ndarray:
         channels = []
         for phase, (row, column) in enumerate(PHASES):
-            values = self.magnitudes[scale][:, row::2, column::2]
-            if phase < coded:
-                channels.append(np.take(CURRENT, np.minimum(values >> plane, 15)))
-            else:
-                channels.append(np.take(ABOVE, np.minimum(values >> plane + 1, 15)))
-        channels.append(np.take(CURRENT, np.minimum(self.coarser(scale) >> plane, 15)))
-        return np.concatenate(channels)
+            for band in range(3):
+                values = self.magnitudes[scale][band, row::2, column::2]
+                if 3 * phase + band < coded:
+                    channels.append(np.take(CURRENT, np.minimum(values >> plane, 15)))
+                else:
+                    channels.append(np.take(ABOVE, np.minimum(values >> plane + 1, 15)))
+        coarser = np.take(CURRENT, np.minimum(self.coarser(scale) >> plane, 15))
+        return np.array([*channels, *coarser])
 
     def densities(self, scale: int, plane: int) -> np.ndarray:
         bands = [*(self.magnitudes[scale] >> plane + 1), *(self.coarser(scale) >> plane)]
         shares = [4096 * int(np.count_nonzero(band)) // band.size for band in bands]
         return np.array([sum(entry <= share for entry in SHARES) for share in shares])
 
-    def phase(
+    def place(
         self,
         number: int,
         plane: int,

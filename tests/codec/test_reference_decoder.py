@@ -16,9 +16,9 @@ from tests.pictures import KINDS
 
 def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     def network(cells, densities, place):
-        scale, phase = divmod(place, 4)
+        scale, place = divmod(place, 12)
         inputs = cells.astype(np.float32), densities.astype(np.float32)
-        return np.concatenate(codec.context.indices(*inputs, scale, phase))
+        return np.stack(codec.context.indices(*inputs, scale, place))
 
     ours: SparseCodes = codec.unpack(shape, bodies, unsigned_scales=unsigned_scales)
     theirs = reference_decoder.decode(

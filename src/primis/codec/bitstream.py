@@ -24,7 +24,6 @@ from numpy.typing import NDArray
 
 from primis.codec.codes import Integers, Mask, SparseCodes
 from primis.codec.context import (
-    CELL_CHANNELS,
     CHANNELS,
     EVEN_ODDS,
     ContextModel,
@@ -32,7 +31,7 @@ from primis.codec.context import (
     density,
     level_above,
 )
-from primis.codec.layout import BANDS, MAX_SCALES, PHASES, Layout
+from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout
 from primis.errors import DamagedFileError
 
 MAX_PLANES = 24
@@ -71,8 +70,8 @@ def decode_step(code: int) -> float:
 class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
-    ``band`` numbers the arrays of the layout, ``place`` is the phase inside, ``positions`` are flat
-    in there, ``indices`` their probability indices. ``fresh`` ones were zero so far.
+    ``band`` numbers the arrays of the layout, ``place`` is the part of the array, ``positions`` are
+    flat in there, ``indices`` their probability indices. ``fresh`` ones were zero so far.
     """
 
     band: int
@@ -125,26 +124,26 @@ class _Walk:
             even = np.full(self.magnitudes[band].shape, EVEN_ODDS, dtype=np.uint8)
             return self._visit_place(band, np.s_[:, :, :], even, even, source)
         cells, densities = self._features(band)
-        for number, (down, right) in enumerate(PHASES):
-            place = np.s_[:, down::2, right::2]
+        for number in range(len(PLACES)):
+            place = _part(number)
             indices = self.context.indices(cells, densities, band, number)
             if not self._visit_place(band, place, *indices, source):
                 return False
-            cells[_channels(number)] = current_level(self.magnitudes[band][place] >> self.plane)
+            cells[number] = current_level(self.magnitudes[band][place][0] >> self.plane)
         return True
 
     def _features(self, scale: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return the inputs of the context network before the first phase of a plane."""
+        """Return the inputs of the context network before the first place of a plane."""
         above = self.magnitudes[scale] >> self.plane + 1
         rows, columns = above.shape[1] // 2, above.shape[2] // 2
         cells = np.zeros((CHANNELS, rows, columns), dtype=np.float32)
         densities = np.zeros(2 * BANDS, dtype=np.float32)
-        for number, (down, right) in enumerate(PHASES):
-            cells[_channels(number)] = level_above(above[:, down::2, right::2])
+        for number in range(len(PLACES)):
+            cells[number] = level_above(above[_part(number)][0])
         densities[:BANDS] = density(above)
         if scale + 1 < self.layout.scales:
             coarser = self.magnitudes[scale + 1][:, :rows, :columns] >> self.plane
-            cells[CELL_CHANNELS:] = current_level(coarser)
+            cells[len(PLACES) :] = current_level(coarser)
             densities[BANDS:] = density(coarser)
         return cells, densities
 
@@ -156,7 +155,7 @@ class _Walk:
         refinement: Indices,
         source: _Source,
     ) -> bool:
-        """Code one phase: refinements in raster order, then significance, likeliest first."""
+        """Code one place: refinements in raster order, then significance, likeliest first."""
         views = [arrays[band][place] for arrays in (self.magnitudes, self.negative, self.known)]
         magnitude, negative, known = (view.reshape(-1) for view in views)
         old = np.flatnonzero(magnitude)
@@ -197,8 +196,10 @@ def _tops(codes: SparseCodes) -> list[int]:
     return [int(np.abs(band).max(initial=0)).bit_length() for band in codes.values]
 
 
-def _channels(phase: int) -> slice:
-    return slice(BANDS * phase, BANDS * (phase + 1))
+def _part(number: int) -> Place:
+    """Where the values of a place of `PLACES` are in the array of a scale."""
+    band, down, right = PLACES[number]
+    return slice(band, band + 1), slice(down, None, 2), slice(right, None, 2)
 
 
 class _Truth:

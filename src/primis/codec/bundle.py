@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from primis.errors import UnknownModelError
 
 MANIFEST = "manifest.json"
-DEFAULT = "radiograph-1"
+DEFAULT = "radiograph-2"
 DIGEST_LENGTH = 8
 MODELS_VARIABLE = "PRIMIS_MODELS"
 """Environment variable: more folders to look for bundles in, separated as in PATH."""
@@ -32,7 +32,7 @@ class ModelBundle:
     folder
         Where its files are.
     name
-        Name and version, as ``radiograph-1``.
+        Name and version, as ``radiograph-2``.
     digest
         First 8 bytes of the SHA-256 of the manifest: what a public file names its model by.
     bits_per_code

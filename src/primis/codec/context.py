@@ -15,10 +15,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from primis.codec.codes import Integers
-from primis.codec.layout import BANDS, PHASES
+from primis.codec.layout import BANDS, PLACES
 
-CELL_CHANNELS = BANDS * len(PHASES)
-CHANNELS = CELL_CHANNELS + BANDS
+CHANNELS = len(PLACES) + BANDS
 SCALE_CLASSES = 4
 PROBABILITY_BITS = 16
 EVEN_ODDS = 96
@@ -65,8 +64,8 @@ class ContextModel:
     ----------
     network
         ONNX file: inputs ``cells`` (1, 15, h, w) and ``densities`` (1, 6, 1, 1) of integers in
-        float32 and ``place``, the int64 number of the scale class times 4 plus the phase; output
-        (6, h, w): indices 0 to 127 for significance of each band, then for refinement.
+        float32 and ``place``, int64, 12 times the scale class plus the number of the place in the
+        cell; output (2, h, w): indices 0 to 127 for significance, then for refinement.
     probabilities
         128 integers in 1..65535: the probability of a 1, in 1/65536.
     options
@@ -85,28 +84,28 @@ class ContextModel:
         self.probabilities: NDArray[np.float64] = probabilities / 2**PROBABILITY_BITS
 
     def indices(
-        self, cells: NDArray[np.float32], densities: NDArray[np.float32], scale: int, phase: int
+        self, cells: NDArray[np.float32], densities: NDArray[np.float32], scale: int, place: int
     ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Return probability indices (3, h, w) of significance and of refinement symbols.
+        """Return probability indices (h, w) of significance and of refinement symbols.
 
         Parameters
         ----------
         cells
-            (15, h, w): features of the four phases of three bands, phase by phase, then of the
-            three bands of the coarser scale.
+            (15, h, w): features of the twelve places of a cell, then of the three bands of the
+            coarser scale.
         densities
             (6,): of the three bands and of the three coarser ones.
-        scale, phase
-            Which scale (0 the finest) and place in the cell comes next.
+        scale, place
+            Which scale (0 the finest) and place in the cell, of `PLACES`, comes next.
         """
-        place = min(scale, SCALE_CLASSES - 1) * len(PHASES) + phase
+        number = min(scale, SCALE_CLASSES - 1) * len(PLACES) + place
         (output,) = self._session.run(
             None,
             {
                 "cells": cells[None],
                 "densities": densities.reshape(1, -1, 1, 1),
-                "place": np.array(place, dtype=np.int64),
+                "place": np.array(number, dtype=np.int64),
             },
         )
-        indices = output.astype(np.uint8)
-        return indices[:BANDS], indices[BANDS:]
+        significance, refinement = output.astype(np.uint8)
+        return significance, refinement

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 MAX_SCALES = 7
 BANDS = 3
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
-"""Order in which the four places (row, column) of a 2x2 cell are coded."""
+"""Order in which the four corners (row, column) of a 2x2 cell are coded."""
+PLACES = tuple((band, down, right) for down, right in PHASES for band in range(BANDS))
+"""Order in which the twelve places (band, row, column) of a cell of three bands are coded."""
 
 
 @dataclass(frozen=True)

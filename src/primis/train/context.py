@@ -16,11 +16,10 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from primis.codec import context as integer
-from primis.codec.layout import BANDS, PHASES
+from primis.codec.layout import BANDS, PLACES
 from primis.train.data import Picture, random_crops
 from primis.train.networks import AutoEncoder
 
-PLACES = len(PHASES)
 INPUT_UNIT = 16.0  # integer features per unit of the float network
 HIDDEN_UNIT = 32
 INDICES_PER_NAT = 8
@@ -30,27 +29,28 @@ OPSET = 18
 
 
 class ContextNetwork(nn.Module):
-    """Log-odds of significance and refinement bits, for the four phases of one scale class."""
+    """Log-odds of significance and refinement bits, for the twelve places of one scale class."""
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.width = width
+        places = len(PLACES)
         self.near = nn.Conv2d(
-            PLACES * integer.CHANNELS, PLACES * width, 3, padding=1, groups=PLACES
+            places * integer.CHANNELS, places * width, 3, padding=1, groups=places
         )
-        self.overall = nn.Linear(2 * BANDS, PLACES * width, bias=False)
-        self.middle = nn.Conv2d(PLACES * width, PLACES * width, 1, groups=PLACES)
-        self.out = nn.Conv2d(PLACES * width, PLACES * 2 * BANDS, 1, groups=PLACES)
+        self.overall = nn.Linear(2 * BANDS, places * width, bias=False)
+        self.middle = nn.Conv2d(places * width, places * width, 1, groups=places)
+        self.out = nn.Conv2d(places * width, places * 2, 1, groups=places)
         with torch.no_grad():
             assert self.out.bias is not None
-            self.out.bias.view(PLACES, 2, BANDS)[:, 0] = -4.0
+            self.out.bias.view(places, 2)[:, 0] = -4.0
 
     def forward(self, cells: Tensor, densities: Tensor) -> Tensor:
-        """Map (n, 4 * 15, h, w) and (n, 6) integer features to (n, 4, 2, 3, h, w) log-odds."""
+        """Map (n, 12 * 15, h, w) and (n, 6) integer features to (n, 12, 2, h, w) log-odds."""
         hidden = self.near(cells / INPUT_UNIT)
         hidden = hidden + self.overall(densities / INPUT_UNIT)[:, :, None, None]
         hidden = F.relu(self.middle(F.relu(hidden)))
-        return self.out(hidden).unflatten(1, (PLACES, 2, BANDS))
+        return self.out(hidden).unflatten(1, (len(PLACES), 2))
 
 
 class ContextNetworks(nn.Module):
@@ -74,21 +74,20 @@ class ContextNetworks(nn.Module):
         return total
 
     def _bits(self, scale: int, values: Tensor, parents: Tensor) -> Tensor:
-        phases = torch.stack([values[:, :, r::2, c::2] for r, c in PHASES], 1)
-        above = self.above[(phases >> 1).clamp(max=15)]
-        current = self.current[phases.clamp(max=15)]
+        now = torch.stack([values[:, band, r::2, c::2] for band, r, c in PLACES], 1)
+        above = self.above[(now >> 1).clamp(max=15)]
+        current = self.current[now.clamp(max=15)]
         coarse = self.current[parents.clamp(max=15)]
-        places = []
-        for number in range(PLACES):
-            mixed = torch.cat((current[:, :number], above[:, number:]), 1)
-            places.append(torch.cat((mixed.flatten(1, 2), coarse), 1))
+        cells = [
+            torch.cat((current[:, :place], above[:, place:], coarse), 1)
+            for place in range(len(PLACES))
+        ]
         densities = torch.cat((_density(values >> 1), _density(parents)), 1)
         network = self.classes[min(scale, integer.SCALE_CLASSES - 1)]
-        odds = network(torch.cat(places, 1), densities)
-        bits = (phases & 1).float()
-        old = phases > 1
-        chosen = torch.where(old, odds[:, :, 1], odds[:, :, 0])
-        return F.binary_cross_entropy_with_logits(chosen, bits, reduction="sum") / math.log(2)
+        odds = network(torch.cat(cells, 1), densities)
+        chosen = torch.where(now > 1, odds[:, :, 1], odds[:, :, 0])
+        bits = F.binary_cross_entropy_with_logits(chosen, (now & 1).float(), reduction="sum")
+        return bits / math.log(2)
 
 
 def _density(values: Tensor) -> Tensor:
@@ -175,8 +174,8 @@ def _integers(weights: Tensor | None, scale: float) -> NDArray[np.float32]:
 def _by_place(table: NDArray[np.float32]) -> NDArray[np.float32]:
     """Split output channels by place; biases become (places, 1, channels, 1, 1)."""
     if table.ndim == 1:
-        return table.reshape(PLACES, 1, -1, 1, 1)
-    return table.reshape(PLACES, -1, *table.shape[1:])
+        return table.reshape(len(PLACES), 1, -1, 1, 1)
+    return table.reshape(len(PLACES), -1, *table.shape[1:])
 
 
 def _check_exact(tables: dict[str, NDArray[np.float32]]) -> None:
@@ -248,7 +247,7 @@ def _graph(tables: dict[str, NDArray[np.float32]]) -> onnx.ModelProto:
             helper.make_tensor_value_info("densities", floats, [1, 2 * BANDS, 1, 1]),
             helper.make_tensor_value_info("place", TensorProto.INT64, []),
         ],
-        [helper.make_tensor_value_info("indices", floats, [2 * BANDS, "rows", "columns"])],
+        [helper.make_tensor_value_info("indices", floats, [2, "rows", "columns"])],
         [*weights, *constants],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=9)

@@ -9,13 +9,14 @@ DATA ?= ../shared/data/cxr-adult
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint picture docs benchmark-rd benchmark-speed venv clean
+.PHONY: help demo test lint picture docs benchmark-rd benchmark-modalities benchmark-speed venv clean
 
 help:
 	@echo "make demo             protect and open one radiograph; results in demo-output/"
 	@echo "make test             lint, types, import rules, tests"
 	@echo "make lint             the first two of these"
 	@echo "make benchmark-rd     quality against bytes; DATA=folder with index.csv"
+	@echo "make benchmark-modalities  CT, MR and others against JPEG 2000"
 	@echo "make benchmark-speed  time and memory"
 	@echo "make docs             regenerate docs/cli.md"
 	@echo "make picture          regenerate the picture in README.md"
@@ -43,6 +44,9 @@ docs: $(VENV)/dev.stamp
 
 benchmark-rd: $(VENV)/benchmark.stamp
 	$(BIN)/python -m benchmarks.rate_distortion --data $(DATA) --equal-bytes JPEG "JPEG 2000"
+
+benchmark-modalities: $(VENV)/benchmark.stamp
+	$(BIN)/python -m benchmarks.modalities
 
 benchmark-speed: $(VENV)/benchmark.stamp $(VENV)/demo.stamp
 	$(BIN)/python -m benchmarks.speed

@@ -92,16 +92,26 @@ def radiograph() -> tuple[Pixels, int]:
     """
     import pydicom
 
+    dataset = pydicom.dcmread(sample_folder() / "RG1_UNCR.dcm")
+    return dataset.pixel_array.astype(np.uint16), dataset.BitsStored
+
+
+def sample_folder() -> Path:
+    """Return the folder of DICOM files of the package pydicom-data.
+
+    Raises
+    ------
+    InputError
+        If the package is not installed.
+    """
     try:
         import data_store
     except ImportError as error:
         raise InputError(
-            "no benchmark radiograph: the package pydicom-data is not installed",
+            "no benchmark images: the package pydicom-data is not installed",
             hint="pip install pydicom-data",
         ) from error
-    path = Path(data_store.__file__).parent / "data" / "RG1_UNCR.dcm"
-    dataset = pydicom.dcmread(path)
-    return dataset.pixel_array.astype(np.uint16), dataset.BitsStored
+    return Path(data_store.__file__).parent / "data"
 
 
 def thumbnail(pixels: Pixels, bits: int) -> Pixels:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from primis.errors import UsageError
-from primis.evaluate.agreement import concordance, relative_difference
+from primis.evaluate.agreement import concordance, limits_of_agreement, relative_difference
 
 VALUES = arrays(np.float64, 8, elements=st.integers(-50, 50))
 
@@ -40,6 +40,11 @@ def test_several_quantities_are_compared_each_for_itself():
     a, b = np.random.default_rng(0).random((2, 10, 3))
     apart = [concordance(a[:, i], b[:, i]) for i in range(3)]
     np.testing.assert_allclose(concordance(a, b), apart)
+
+
+def test_limits_of_agreement_worked_by_hand():
+    # Differences 1, 2, 3: mean 2, standard deviation 1.
+    assert limits_of_agreement([5, 5, 5], [6, 7, 8]) == pytest.approx((0.04, 2, 3.96))
 
 
 def test_relative_difference_is_the_median_signed_share():

@@ -13,7 +13,11 @@ from primis.codec.codes import SparseCodes, everything_known  # noqa: E402
 from primis.codec.layout import Layout  # noqa: E402
 from primis.errors import InputError  # noqa: E402
 from primis.evaluate import classifier  # noqa: E402
-from primis.evaluate.classification import evaluate_classification, threshold  # noqa: E402
+from primis.evaluate.classification import (  # noqa: E402
+    evaluate_classification,
+    mean_roc,
+    threshold,
+)
 from primis.evaluate.classifier import (  # noqa: E402
     CODES,
     PIXELS,
@@ -160,6 +164,17 @@ def test_the_area_under_the_mean_roc_curve_is_the_mean_auc(result):
         curve = record["roc"]
         area = np.trapezoid(curve["true_positives"], curve["false_positives"])
         assert area == pytest.approx(record["auc"]["value"], abs=0.02)
+
+
+def test_a_roc_curve_is_that_of_scikit_learn():
+    metrics = pytest.importorskip("sklearn.metrics")
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 300)
+    score = rng.normal(truth)
+    false, true, _ = metrics.roc_curve(truth, score, drop_intermediate=False)
+    found = mean_roc(truth, score[:, None])
+    expected = np.interp(found["false_positives"], false, true)
+    np.testing.assert_allclose(found["true_positives"], expected, atol=6e-5)
 
 
 def test_an_interrupted_run_trains_only_what_is_missing(dataset, folder, result, monkeypatch):

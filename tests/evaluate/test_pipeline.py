@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -55,7 +56,7 @@ def test_a_part_that_finds_too_little_data_is_left_out(folder, tmp_path, calls, 
 def test_the_document_is_what_the_folder_holds(folder, tmp_path, calls):
     document = pipeline.evaluate([plan_own(folder)], tmp_path, command="primis evaluate")
     assert json.loads((tmp_path / "evaluation.json").read_text()) == document
-    assert document["command"] == "primis evaluate"
+    assert document["commands"] == ["primis evaluate"]
     assert document["datasets"][0]["patients"] == {"train": 2, "val": 1, "test": 2}
     assert document["environment"]["primis"]
 
@@ -69,6 +70,27 @@ def test_parts_run_before_with_the_same_settings_stay(folder, tmp_path, calls):
     ]
     other = pipeline.evaluate(plans, tmp_path, parts=["fidelity"], rate=0.5)
     assert list(other["parts"]) == ["fidelity"]
+
+
+def test_parts_of_other_structures_or_labels_do_not_stay(folder, tmp_path, calls):
+    plan = plan_own(folder)
+    pipeline.evaluate([plan], tmp_path, parts=["codes"], command="one")
+    same = pipeline.evaluate([plan], tmp_path, parts=["fidelity"], command="two")
+    assert same["commands"] == ["one", "two"]
+    other = replace(plan, structures={"heart": (3,)})
+    document = pipeline.evaluate([other], tmp_path, parts=["fidelity"], command="three")
+    assert list(document["parts"]) == ["fidelity"]
+    assert document["commands"] == ["three"]
+
+
+def test_what_was_measured_is_kept_when_a_later_part_breaks(folder, tmp_path, calls, monkeypatch):
+    def break_off(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(pipeline, "evaluate_codes", break_off)
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.evaluate([plan_own(folder)], tmp_path)
+    assert list(json.loads((tmp_path / "evaluation.json").read_text())["parts"]) == ["fidelity"]
 
 
 def test_fidelity_is_measured_at_all_rates_and_quickly_at_one(folder, tmp_path, calls):

@@ -47,6 +47,40 @@ def test_labels_of_many_values_need_a_task(folder):
     assert "classification" in plan_own(folder, table, tasks=[task]).parts
 
 
+def test_where_several_columns_have_two_values_the_user_chooses(folder):
+    lines = (folder / "index.csv").read_text().splitlines()
+    table = folder.parent / "two.csv"
+    table.write_text(
+        "\n".join(
+            [lines[0] + ",sex", *(f"{line},{'fm'[n % 2]}" for n, line in enumerate(lines[1:]))]
+        )
+    )
+    made = plan_own(folder, table)
+    assert (made.tasks, "classification" in made.parts) == ((), False)
+    reason = made.left_out["classification"]
+    assert "the columns finding, sex have exactly two values each" in reason
+    assert parse_task(reason.rpartition(" ")[2]) == Task("finding", ("sick",), ("well",))
+
+
+@pytest.mark.parametrize(
+    ("task", "message", "hint"),
+    [
+        (Task("findings", ("well",), ("sick",)), "no label column 'findings'", "finding"),
+        (Task("finding", ("well",), ("sick", "ill")), "no image has 'ill'", "sick, well"),
+    ],
+)
+def test_a_task_that_no_image_belongs_to_is_refused(folder, task, message, hint):
+    with pytest.raises(InputError, match=message) as raised:
+        plan_own(folder, tasks=[task])
+    assert raised.value.hint.endswith(hint)
+
+
+def test_a_task_without_labels_asks_for_them(unlabelled):
+    with pytest.raises(InputError, match="no label column") as raised:
+        plan_own(unlabelled, tasks=[Task("finding", ("well",), ("sick",))])
+    assert "--labels" in raised.value.hint
+
+
 def test_a_task_is_read_as_it_is_written():
     assert parse_task("finding:normal:tb,pneumonia") == Task(
         "finding", ("normal",), ("tb", "pneumonia")
@@ -82,18 +116,53 @@ def test_a_missing_package_is_named(monkeypatch):
     assert raised.value.hint == "pip install 'primis[evaluate]'"
 
 
-def test_reduced_images_and_masks_keep_their_shape_and_values(tmp_path, unlabelled):
+@pytest.fixture
+def masked(tmp_path, unlabelled):
+    """The images, each with a mask whose one structure has the value 3."""
     masks = tmp_path / "masks"
     masks.mkdir()
     mask = np.zeros((64, 80), np.uint8)
     mask[16:48, 20:60] = 3
     for path in unlabelled.glob("*.png"):
         Pillow.fromarray(mask).save(masks / path.name)
-    reduced = reduce_images(load_dataset(unlabelled, masks=masks), tmp_path / "small", 40)
-    for case in reduced.cases:
+    return load_dataset(unlabelled, masks=masks)
+
+
+def test_reduced_images_and_masks_keep_their_shape_and_values(tmp_path, masked):
+    for case in reduce_images(masked, tmp_path / "small", 40).cases:
         assert read_pixels(case).shape == read_mask(case).shape == (32, 40)
         assert set(np.unique(read_mask(case))) == {0, 3}
 
 
 def test_small_images_are_not_copied(tmp_path, dataset):
     assert reduce_images(dataset, tmp_path / "small", 80) == dataset
+
+
+def test_copies_are_made_once_for_each_content(tmp_path, masked):
+    def dates(folder):
+        return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+    small = tmp_path / "small"
+    reduced, first = reduce_images(masked, small, 40), dates(small)
+    assert len(first) == 2 * len(masked)
+    assert reduce_images(masked, small, 40) == reduced
+    assert dates(small) == first
+    Pillow.fromarray(255 - read_pixels(masked.cases[0])).save(masked.cases[0].path)
+    again = reduce_images(masked, small, 40)
+    assert again.cases[1:] == reduced.cases[1:]
+    assert (read_pixels(again.cases[0]) != read_pixels(reduced.cases[0])).any()
+    reduce_images(masked, small, 20)
+    assert first.items() <= dates(small).items()
+
+
+def test_several_processes_reduce_images_alike(tmp_path, masked):
+    alone = reduce_images(masked, tmp_path / "alone", 40)
+    together = reduce_images(masked, tmp_path / "together", 40, processes=2)
+    for a, b in zip(alone.cases, together.cases, strict=True):
+        assert (read_pixels(a) == read_pixels(b)).all()
+
+
+def test_an_image_that_cannot_be_reduced_is_named(tmp_path, masked):
+    masked.cases[2].path.write_bytes(b"nonsense")
+    with pytest.raises(InputError, match=r"2\.png is not a readable"):
+        reduce_images(masked, tmp_path / "small", 40)

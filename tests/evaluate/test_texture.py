@@ -184,14 +184,20 @@ def test_the_test_split_is_also_reported_alone():
     assert result["levels"]["full"]["held_out"]["value"] == 1
 
 
-def test_a_feature_undefined_in_an_image_is_left_out():
+@pytest.mark.parametrize("where", ["original", "full"])
+def test_a_feature_undefined_in_an_original_is_left_out_in_a_level_it_does_not_survive(where):
     images = measured(original=np.arange(8.0), full=np.arange(8.0))
     for number, image in enumerate(images):
-        image["original"]["cm_energy"] = float(number)
-        image["full"]["cm_energy"] = float(number) if number else None
+        image["original"]["cm_energy"] = image["full"]["cm_energy"] = float(number)
+        image[where]["cm_energy"] = float(number) if number else None
     result = compare(cases(8), images)
-    assert result["excluded"] == {"cm_energy": "undefined in some image"}
-    assert [feature["name"] for feature in result["features"]] == ["cm_contrast"]
+    names = [feature["name"] for feature in result["features"]]
+    if where == "original":
+        assert result["excluded"] == {"cm_energy": "undefined in some original"}
+        assert names == ["cm_contrast"]
+    else:
+        assert names == ["cm_contrast", "cm_energy"]
+        assert result["levels"]["full"]["surviving"]["value"] == 0.5
 
 
 def test_images_without_any_texture_are_an_error():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from primis.errors import UsageError
-from primis.study.statistics import auc, bootstrap, paired_bootstrap
+from primis.study.statistics import auc, bootstrap, paired_bootstrap, share
 
 
 def mean(values):
@@ -69,6 +69,38 @@ def test_a_paired_difference_is_sharper_than_two_intervals():
     assert bootstrap(mean, patients, base).high > bootstrap(mean, patients, better).low
 
 
+def delong(truth, one, other):
+    """Return standard error of the difference of two AUC (DeLong et al., Biometrics 44, 1988)."""
+    parts = []
+    for score in (one, other):
+        wins = np.sign(score[truth == 1][:, None] - score[truth == 0][None]) / 2 + 0.5
+        parts.append((wins.mean(1), wins.mean(0)))
+    (rows_a, columns_a), (rows_b, columns_b) = parts
+    variance = np.var(rows_a - rows_b, ddof=1) / len(rows_a)
+    return math.sqrt(variance + np.var(columns_a - columns_b, ddof=1) / len(columns_a))
+
+
+def test_a_difference_of_auc_has_the_interval_and_the_p_of_delong():
+    rng = np.random.default_rng(5)
+    truth = np.arange(400) % 2
+    one = rng.normal(truth)
+    other = one + 0.5 * rng.normal(size=400)
+    patients = [str(i) for i in range(400)]
+    found = paired_bootstrap(auc, patients, [truth, one], [truth, other], resamples=4000)
+    error = delong(truth, one, other)
+    assert found.value == auc(truth, one) - auc(truth, other)
+    assert (found.high - found.low) / 2 == pytest.approx(1.96 * error, rel=0.08)
+    p = math.erfc(abs(found.value) / error / math.sqrt(2))
+    assert 0.001 < p < 0.2
+    assert found.p == pytest.approx(p, rel=0.5)
+
+
+def test_without_a_difference_p_is_one():
+    same = np.arange(9.0)
+    patients = [str(i) for i in range(9)]
+    assert paired_bootstrap(mean, patients, [same], [same]).p == 1
+
+
 def test_equal_seeds_give_equal_intervals():
     values = np.arange(30.0)
     patients = [str(i // 2) for i in range(30)]
@@ -81,3 +113,25 @@ def test_arrays_of_different_lengths_are_refused():
         bootstrap(mean, ["a", "b"], np.zeros(3))
     with pytest.raises(UsageError):
         bootstrap(mean, [], np.zeros(0))
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 8), (8, 8), (1, 48), (30, 48), (1, 1)])
+@pytest.mark.parametrize("level", [0.95, 0.99])
+def test_the_interval_of_a_share_is_that_of_scipy(successes, trials, level):
+    stats = pytest.importorskip("scipy.stats")
+    estimate = share(successes, trials, level)
+    exact = stats.binomtest(successes, trials).proportion_ci(level, method="exact")
+    assert estimate.value == successes / trials
+    assert (estimate.low, estimate.high) == pytest.approx((exact.low, exact.high), abs=1e-12)
+
+
+def test_no_success_in_eight_trials_leaves_room_for_nearly_one_in_two():
+    estimate = share(0, 8, level=0.99)
+    assert estimate.low == 0
+    assert estimate.high == pytest.approx(1 - 0.005 ** (1 / 8))
+
+
+@pytest.mark.parametrize(("successes", "trials"), [(0, 0), (-1, 8), (9, 8)])
+def test_a_share_of_impossible_counts_is_refused(successes, trials):
+    with pytest.raises(UsageError):
+        share(successes, trials)

@@ -36,7 +36,8 @@ _PARTS = ("fidelity", "codes", "classification", "segmentation", "texture")
     "--masks",
     type=options.FOLDER,
     metavar="DIR",
-    help="Folder of 8-bit masks, named as the images, one value per structure.",
+    help="Folder of 8-bit masks, named as the images or in the column mask, one value per "
+    "structure.",
 )
 @click.option(
     "--task",
@@ -44,7 +45,7 @@ _PARTS = ("fidelity", "codes", "classification", "segmentation", "texture")
     multiple=True,
     metavar="COLUMN:A:B",
     help="Classify values A against B of a label column, each one value or several with commas; "
-    "may be repeated. Default: the first column with exactly two values.",
+    "may be repeated. Default: the only column with exactly two values.",
 )
 @click.option(
     "--structures",

@@ -66,6 +66,22 @@ def relative_difference(a: Floats, b: Floats) -> Floats:
         return np.asarray(np.nanmedian(np.where(a == 0, np.nan, (b - a) / np.abs(a)), axis=0))
 
 
+def limits_of_agreement(a: Floats, b: Floats) -> tuple[float, float, float]:
+    """Lower limit, mean and upper limit of ``b - a`` (Bland and Altman, Lancet 327, 1986).
+
+    The limits lie 1.96 standard deviations to either side of the mean, and hold about 95 % of the
+    differences.
+
+    Raises
+    ------
+    UsageError
+        If the shapes differ.
+    """
+    a, b = _pair(a, b)
+    mean, spread = float((b - a).mean()), 1.96 * float((b - a).std(ddof=1))
+    return mean - spread, mean, mean + spread
+
+
 def _pair(a: Floats, b: Floats) -> tuple[Floats, Floats]:
     a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
     if a.shape != b.shape or not a.size:

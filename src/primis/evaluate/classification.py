@@ -26,7 +26,8 @@ The result (`evaluate_classification`) is a dict:
   - ``input``: "pixels" or "codes"; ``trained_on`` and ``tested_on``: a rendition;
   - ``auc``, ``accuracy``: intervals; ``seeds``: a list of ``seed``, ``auc``, ``accuracy``;
   - ``difference``: ``auc`` and ``accuracy``, intervals of the same minus networks of the same seeds
-    trained and tested on original pixels, on the same resamples; None for these themselves;
+    trained and tested on original pixels, on the same resamples, each with ``p`` of the two-sided
+    test against zero; None for these themselves;
   - ``roc``: ``false_positives`` (0, 0.01 ... 1) and ``true_positives``, mean over the seeds;
 
 - ``speed``: how a network on codes compares with one on pixels; None if no network has codes as
@@ -65,7 +66,7 @@ from primis.study.renditions import (
     Renditions,
     fill,
 )
-from primis.study.statistics import Interval, auc, bootstrap, paired_bootstrap
+from primis.study.statistics import Difference, Interval, auc, bootstrap, paired_bootstrap
 from primis.study.workspace import Workspace
 
 Array = NDArray[Any]
@@ -79,6 +80,7 @@ ALL = (
     Networks(PIXELS, PREVIEW, (PREVIEW,), (0, 1)),
     Networks(PIXELS, PUBLIC, (PUBLIC,), (0, 1)),
     Networks(CODES, FULL, (FULL,), (0, 1)),
+    Networks(CODES, DIAGNOSTIC, (DIAGNOSTIC,), (0, 1)),
     Networks(CODES, PREVIEW, (PREVIEW,), (0, 1)),
 )
 
@@ -270,7 +272,7 @@ def _records(
             "accuracy": bootstrap(np.mean, patients, test.right),
         }
 
-    def differences(a: _Test, b: _Test) -> dict[str, Interval]:
+    def differences(a: _Test, b: _Test) -> dict[str, Difference]:
         return {
             "auc": paired_bootstrap(_mean_auc, patients, [positive, a.score], [positive, b.score]),
             "accuracy": paired_bootstrap(np.mean, patients, [a.right], [b.right]),
@@ -295,14 +297,14 @@ def _records(
                         )
                     ],
                     "difference": None if reference else differences(test, same_seeds),
-                    "roc": _roc(positive, test.score),
+                    "roc": mean_roc(positive, test.score),
                 }
             )
     return records
 
 
-def _roc(truth: Array, score: Array) -> dict[str, list[float]]:
-    """Return the mean over the seeds of the ROC curves, at 101 rates of false positives."""
+def mean_roc(truth: Array, score: Array) -> dict[str, list[float]]:
+    """Return the mean ROC curve of scores (images, seeds), at 101 rates of false positives."""
     at = np.linspace(0, 1, 101)
     curves = []
     for column in score.T:

@@ -19,7 +19,7 @@ from primis.codec.codes import SparseCodes
 from primis.evaluate.plan import Task
 from primis.study.dataset import Dataset, content
 from primis.study.learning import Classifier, RandomView, fit, one_thread, predict, trained
-from primis.study.renditions import Renditions
+from primis.study.renditions import ORIGINAL, Renditions
 from primis.study.workspace import Workspace
 
 PIXELS, CODES = "pixels", "codes"
@@ -154,16 +154,17 @@ class Experiment:
             return [
                 self.workspace.result(
                     "classifier",
-                    {**self._key(group, seed), "tested_on": group.tested_on},
+                    {**self.settings, **self._key(group, seed), "tested_on": group.tested_on},
                     partial(compute, seed),
                 )
                 for seed in group.seeds
             ]
 
     def _key(self, group: Networks, seed: int) -> dict[str, Any]:
-        """Return all that decides the weights of a network."""
+        """Return all that decides a network; one that saw originals serves all rates and models."""
+        unseen = {"renditions"} if group.trained_on == ORIGINAL else set()
         return {
-            **self.settings,
+            **{name: value for name, value in self.settings.items() if name not in unseen},
             "input": group.input,
             "trained_on": group.trained_on,
             "seed": seed,

@@ -3,8 +3,9 @@
 The folder holds ``evaluation.json`` (the document that `evaluate` returns), ``pictures/``, tables,
 and what makes the run resumable: ``results/`` and ``cache/``. The document is a dict:
 
-- ``command``, ``settings`` (``rate`` in bits per pixel, ``quick``), ``environment``, ``datasets``
-  (name, numbers of images and patients per split);
+- ``commands`` that made it, ``settings`` (``rate`` in bits per pixel, ``quick``), ``environment``,
+  ``datasets`` (name, numbers of images and patients per split, ``digest`` of all that was said of
+  them);
 - ``parts``: by part, a list of results, each with ``dataset`` and for classification ``title``,
   besides what the module of the part describes;
 - ``pictures``: see `primis.evaluate.pictures`;
@@ -13,9 +14,11 @@ and what makes the run resumable: ``results/`` and ``cache/``. The document is a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ from primis.evaluate.segmentation import evaluate_segmentation
 from primis.evaluate.segmenter import QUICK as QUICK_NETWORKS
 from primis.evaluate.texture import evaluate_texture
 from primis.files import write_atomically
-from primis.study.dataset import SPLITS, Dataset
+from primis.study.dataset import SPLITS
 from primis.study.renditions import Renditions
 from primis.study.workspace import Workspace, environment, to_json
 
@@ -107,35 +110,39 @@ def evaluate(
     run = _Run(workspace, Renditions(rate, workspace.cache), effort, quick, processes, report)
     results: dict[str, list[Result]] = {}
     left_out: list[Result] = []
-    pictures = None
     plans = [run.prepared(plan) for plan in plans]
-    for plan in plans:
-        for part in parts or PARTS:
-            reason = plan.left_out.get(part)
-            try:
-                if reason is not None:
-                    raise InputError(f"{part} is left out for {plan.dataset.name}: {reason}")
-                for result in run.part(part, plan) if part in plan.parts else ():
-                    results.setdefault(part, []).append({"dataset": plan.dataset.name, **result})
-            except InputError as error:
-                if parts:
-                    raise
-                reason = reason or str(error)
-                left_out.append({"dataset": plan.dataset.name, "part": part, "reason": reason})
-        if pictures is None:
-            pictures = make_pictures(plan.dataset, run.renditions, out / PICTURES, report=report)
+    described = [_describe(plan) for plan in plans]
+    pictures = make_pictures(plans[0].dataset, run.renditions, out / PICTURES, report=report)
+    document: Result = {}
+    for plan, part in product(plans, parts or PARTS):
+        reason = plan.left_out.get(part)
+        try:
+            if reason is not None:
+                raise InputError(f"{part} is left out for {plan.dataset.name}: {reason}")
+            for result in run.part(part, plan) if part in plan.parts else ():
+                results.setdefault(part, []).append({"dataset": plan.dataset.name, **result})
+        except InputError as error:
+            if parts:
+                raise
+            reason = reason or str(error)
+            left_out.append({"dataset": plan.dataset.name, "part": part, "reason": reason})
+        if results:
+            document = {
+                "commands": [command],
+                "settings": {"rate": rate, "quick": quick},
+                "environment": environment(),
+                "datasets": described,
+                "parts": results,
+                "pictures": pictures,
+                "left_out": left_out,
+            }
+            document = _store(out / DOCUMENT, to_json(document))
     if not results:
-        raise InputError("none of the data sets has what these parts need")
-    document = {
-        "command": command,
-        "settings": {"rate": rate, "quick": quick},
-        "environment": environment(),
-        "datasets": [_describe(plan.dataset) for plan in plans],
-        "parts": results,
-        "pictures": pictures,
-        "left_out": left_out,
-    }
-    return _store(out / DOCUMENT, to_json(document))
+        raise InputError(
+            "none of the data sets has what these parts need",
+            hint="; ".join(f"{one['part']}: {one['reason']}" for one in left_out),
+        )
+    return document
 
 
 @dataclass(frozen=True)
@@ -156,7 +163,9 @@ class _Run:
         self.report(f"{plan.dataset.name}: choosing and reducing images")
         few = plan.dataset.subset(self.effort.per_split)
         folder = self.workspace.cache / "reduced" / plan.dataset.name
-        return replace(plan, dataset=reduce_images(few, folder, self.effort.side))
+        return replace(
+            plan, dataset=reduce_images(few, folder, self.effort.side, processes=self.processes)
+        )
 
     def part(self, part: str, plan: Plan) -> Iterator[Result]:
         """Run a part: one result, or one for each task of classification."""
@@ -225,7 +234,16 @@ class _Run:
         )
 
 
-def _describe(dataset: Dataset) -> Result:
+def _describe(plan: Plan) -> Result:
+    dataset = plan.dataset
+    said = [
+        [
+            [case.name, case.patient, case.split, dict(case.labels), case.mask and case.mask.name]
+            for case in dataset.cases
+        ],
+        [asdict(task) for task in plan.tasks],
+        plan.structures,
+    ]
     splits = {split: [case for case in dataset.cases if case.split == split] for split in SPLITS}
     return {
         "name": dataset.name,
@@ -233,6 +251,7 @@ def _describe(dataset: Dataset) -> Result:
         "patients": {
             split: len({case.patient for case in cases}) for split, cases in splits.items()
         },
+        "digest": hashlib.sha256(json.dumps(to_json(said)).encode()).hexdigest()[:16],
     }
 
 
@@ -240,10 +259,14 @@ def _store(path: Path, document: Result) -> Result:
     """Write the document; parts of an earlier one made in the same way stay in it."""
     try:
         earlier = json.loads(path.read_bytes())
-        if all(earlier[name] == document[name] for name in ("settings", "datasets")) and (
-            earlier["environment"]["model"] == document["environment"]["model"]
-        ):
+        same = [earlier[name] == document[name] for name in ("settings", "datasets")]
+        same += [
+            earlier["environment"][name] == document["environment"][name]
+            for name in ("primis", "model")
+        ]
+        if all(same):
             document["parts"] = {**earlier["parts"], **document["parts"]}
+            document["commands"] = [*dict.fromkeys([*earlier["commands"], *document["commands"]])]
     except (OSError, ValueError, KeyError, TypeError):
         pass
     document["parts"] = {

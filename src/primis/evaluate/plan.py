@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
-from primis.errors import InputError, UsageError
+from primis.batch import over_pool
+from primis.errors import InputError, PrimisError, UsageError
 from primis.evaluate.structures import CHEST, Structures
 from primis.files import write_atomically
 from primis.images.image import MIN_SIDE
 from primis.images.raster import encode_png
 from primis.study import packages
-from primis.study.dataset import Case, Dataset, load_dataset, read_mask, read_pixels
+from primis.study.dataset import Case, Dataset, content, load_dataset, read_mask, read_pixels
 from primis.study.workspace import make_folder
 
 PARTS = ("fidelity", "codes", "classification", "segmentation", "texture")
@@ -112,26 +114,27 @@ def plan_own(
 ) -> Plan:
     """Plan for any folder of images; see `primis.study.dataset.load_dataset`.
 
-    Without `tasks`, the classes are the two values of a label column that has exactly two.
+    Without `tasks`, the classes are the two values of the only label column that has exactly two.
 
     Raises
     ------
     InputError
-        If the folder and the table are not a data set.
+        If the folder and the table are not a data set, or no image is of a class of a task.
     """
     dataset = load_dataset(images, labels, masks)
+    values = _label_values(dataset)
+    for task in tasks:
+        _check(task, values)
+    found = [Task(name, (of[0],), (of[1],)) for name, of in values.items() if len(of) == 2]
     left_out = {}
-    tasks = tuple(tasks) or _tasks_of(dataset)
+    if not tasks and len(found) == 1:
+        tasks = found
     if not tasks:
-        left_out["classification"] = (
-            "no column of the labels has exactly two values; choose the classes with --task"
-            if any(case.labels for case in dataset.cases)
-            else "there are no labels; give a CSV with the columns file, patient and a label"
-        )
+        left_out["classification"] = _why_no_task(values, found)
     if not any(case.mask for case in dataset.cases):
         left_out["segmentation"] = "there are no masks; give their folder with --masks"
     parts = tuple(part for part in PARTS if part not in left_out)
-    return Plan(dataset, parts, tasks, structures, left_out)
+    return Plan(dataset, parts, tuple(tasks), structures, left_out)
 
 
 def parse_task(text: str) -> Task:
@@ -163,8 +166,10 @@ def require_packages() -> None:
     packages.require(_PACKAGES, who="evaluation needs", extra="evaluate")
 
 
-def reduce_images(dataset: Dataset, folder: Path, side: int) -> Dataset:
+def reduce_images(dataset: Dataset, folder: Path, side: int, *, processes: int = 1) -> Dataset:
     """Return a data set whose longer images are replaced by reduced copies.
+
+    Copies are named by what they are made of; those that are there already are not made again.
 
     Parameters
     ----------
@@ -174,39 +179,81 @@ def reduce_images(dataset: Dataset, folder: Path, side: int) -> Dataset:
         Where the copies go.
     side
         Rows and columns of a copy, at most.
+    processes
+        How many to use.
+
+    Raises
+    ------
+    InputError
+        If an image or a mask cannot be read.
     """
     make_folder(folder)
-    cases = tuple(_reduced(case, folder / f"{n:05}", side) for n, case in enumerate(dataset.cases))
-    return replace(dataset, cases=cases)
+    reduced = partial(_reduced, folder=folder, side=side)
+    cases = []
+    for outcome in over_pool(reduced, dataset.cases, processes=min(processes, len(dataset))):
+        if isinstance(outcome, PrimisError):
+            raise outcome
+        cases.append(outcome)
+    return replace(dataset, cases=tuple(cases))
 
 
-def _reduced(case: Case, stem: Path, side: int) -> Case:
+def _reduced(case: Case, folder: Path, side: int) -> Case:
+    source = content(case.path)
+    image = folder / f"{source}-{side}.png"
+    mask = folder / f"{source}-{content(case.mask)}-{side}.png" if case.mask else None
+    reduced = replace(case, path=image, mask=mask)
+    if image.exists() and (mask is None or mask.exists()):
+        return reduced
     pixels = read_pixels(case)
     if max(pixels.shape) <= side:
         return case
     shape = [max(MIN_SIDE, round(length * side / max(pixels.shape))) for length in pixels.shape]
 
-    def copy(array: NDArray[np.uint8], name: str, method: Pillow.Resampling) -> Path:
-        path = stem.with_suffix(f".{name}.png")
+    def copy(array: NDArray[np.uint8], path: Path, method: Pillow.Resampling) -> None:
         small = np.asarray(Pillow.fromarray(array).resize((shape[1], shape[0]), method))
         write_atomically(path, encode_png(small), overwrite=True)
-        return path
 
-    return replace(
-        case,
-        path=copy(pixels, "image", Pillow.Resampling.BOX),
-        mask=copy(read_mask(case), "mask", Pillow.Resampling.NEAREST) if case.mask else None,
+    copy(pixels, image, Pillow.Resampling.BOX)
+    if mask is not None:
+        copy(read_mask(case), mask, Pillow.Resampling.NEAREST)
+    return reduced
+
+
+def _label_values(dataset: Dataset) -> dict[str, list[str]]:
+    """Which values the images have, by label column."""
+    values: dict[str, set[str]] = {}
+    for case in dataset.cases:
+        for column, value in case.labels.items():
+            values.setdefault(column, set()).update({value} - {""})
+    return {column: sorted(of) for column, of in values.items()}
+
+
+def _check(task: Task, values: Mapping[str, Sequence[str]]) -> None:
+    if task.column not in values:
+        raise InputError(
+            f"the images have no label column {task.column!r}",
+            hint=f"the label columns are {_some(values)}" if values else "give a CSV with --labels",
+        )
+    for value in (*task.negative, *task.positive):
+        if value not in values[task.column]:
+            raise InputError(
+                f"no image has {value!r} in the column {task.column!r}",
+                hint=f"its values are {_some(values[task.column])}",
+            )
+
+
+def _why_no_task(values: Mapping[str, Sequence[str]], found: Sequence[Task]) -> str:
+    if not values:
+        return "there are no labels; give a CSV with the columns file, patient and a label"
+    if not found:
+        return "no column of the labels has exactly two values; choose the classes with --task"
+    chosen = ":".join((found[0].column, *found[0].negative, *found[0].positive))
+    return (
+        f"the columns {_some([task.column for task in found])} have exactly two values each; "
+        f"choose one with --task, such as --task {chosen}"
     )
 
 
-def _tasks_of(dataset: Dataset) -> tuple[Task, ...]:
-    columns = dict.fromkeys(name for case in dataset.cases for name in case.labels)
-    for column in columns:
-        values = _values(dataset.cases, column)
-        if len(values) == 2:
-            return (Task(column, (values[0],), (values[1],)),)
-    return ()
-
-
-def _values(cases: Collection[Case], column: str) -> list[str]:
-    return sorted({case.labels[column] for case in cases if case.labels.get(column)})
+def _some(names: Collection[str], most: int = 10) -> str:
+    shown = ", ".join(list(names)[:most])
+    return f"{shown} and {len(names) - most} more" if len(names) > most else shown or "none"

@@ -17,7 +17,8 @@ The result (`evaluate_texture`) is a dict:
 - ``coarser``: what is lost with the finest grain alone: a list of ``factor``, by which original and
   rendition were both reduced before they were measured, ``levels`` and ``references`` as above;
 - ``excluded``: reason by name, for features that say nothing: the same in all originals, by
-  definition or by discretisation, or undefined in some image;
+  definition or by discretisation, or undefined in one of them (a feature that is undefined in a
+  rendition alone does not survive it);
 - ``agreement``: for plots, by feature (those in `SHOWN`) and rendition, the values of the images,
   in one order;
 - ``values``: CSV of all values, relative to the workspace; a line per image, factor and rendition.
@@ -184,7 +185,7 @@ def compare(
         for rendition in measured[0]
         if all(rendition in image for image in measured)
     }
-    excluded = _excluded(names, {name: values[name] for name in RENDITIONS if name in values})
+    excluded = _excluded(names, values[ORIGINAL])
     kept = [name not in excluded for name in names]
     names = [name for name in names if name not in excluded]
     if not names:
@@ -314,16 +315,15 @@ def _reduced_region(region: NDArray[np.bool_], factor: int) -> NDArray[np.bool_]
     return _reduced(region.astype(np.uint8) * 255, factor) > 127
 
 
-def _excluded(names: Sequence[str], values: Mapping[str, Values]) -> dict[str, str]:
+def _excluded(names: Sequence[str], original: Values) -> dict[str, str]:
     """Why a feature cannot be compared, for those that cannot."""
-    original = values[ORIGINAL]
-    undefined = ~np.all([np.isfinite(array).all(0) for array in values.values()], axis=0)
+    undefined = np.asarray(np.isnan(original).any(0))
     with np.errstate(invalid="ignore"):
         constant = np.ptp(original, 0) <= 1e-9 * np.abs(original).max(0)
     reasons = {}
     for name, no_value, no_spread in zip(names, undefined, constant, strict=True):
         if no_value:
-            reasons[name] = "undefined in some image"
+            reasons[name] = "undefined in some original"
         elif no_spread:
             reasons[name] = "the same in all originals"
     return reasons

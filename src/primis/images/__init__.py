@@ -14,8 +14,11 @@ __all__ = ["Attributes", "Image", "read_image", "write_image"]
 MAX_FILE_BYTES = 1 << 27
 
 
-def read_image(path: Path | str, *, allow_burned_in: bool = False) -> Image:
+def read_image(path: Path | str, *, allow_burned_in: bool = False, indices: bool = False) -> Image:
     """Read an image file; its content tells of which kind it is, not its name.
+
+    See `primis.images.dicom.decode_dicom` for `allow_burned_in` and
+    `primis.images.raster.decode_raster` for `indices`.
 
     Raises
     ------
@@ -32,7 +35,7 @@ def read_image(path: Path | str, *, allow_burned_in: bool = False) -> Image:
         return decode_dicom(data, str(path), allow_burned_in=allow_burned_in)
     from primis.images.raster import decode_raster
 
-    return decode_raster(data, str(path))
+    return decode_raster(data, str(path), indices=indices)
 
 
 def write_image(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
 _EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
-_DEFLATED = b"1.2.840.10008.1.2.1.99"
+DEFLATED = b"1.2.840.10008.1.2.1.99"
 _LOSSY_SYNTAXES = {  # those that may be lossy count as such
     "1.2.840.10008.1.2.4.50",  # JPEG Baseline
     "1.2.840.10008.1.2.4.51",  # JPEG Extended
@@ -92,7 +92,7 @@ def decode_dicom(
     """
     if data[128:132] != b"DICM":
         raise InputError(f"{name} is not a DICOM file")
-    if _DEFLATED in data:  # it would inflate without bound
+    if DEFLATED in data:  # it would inflate without bound
         raise InputError(
             f"{name} uses the deflated transfer syntax, which is not supported",
             hint="convert it to Explicit VR Little Endian first",

@@ -20,7 +20,7 @@ _TIFF_BITS_PER_SAMPLE = 258
 _TIFF_PHOTOMETRIC = 262
 
 
-def decode_raster(data: bytes, name: str = "the image") -> Image:
+def decode_raster(data: bytes, name: str = "the image", *, indices: bool = False) -> Image:
     """Decode a PNG, JPEG, TIFF or WebP file, recognised by its content.
 
     Grey-scale stored as colour (equal red, green and blue) and an opaque alpha channel are
@@ -33,6 +33,8 @@ def decode_raster(data: bytes, name: str = "the image") -> Image:
         Content of the file.
     name
         What messages call it.
+    indices
+        Of an image with a palette, take the indices for the pixels, not the colours: for masks.
 
     Raises
     ------
@@ -56,7 +58,8 @@ def decode_raster(data: bytes, name: str = "the image") -> Image:
                 or (picture.format == "WEBP" and data[12:16] != b"VP8L")
                 or picture.info.get("compression") == "jpeg"  # inside TIFF
             )
-            pixels = _grey(name, ImageOps.exif_transpose(picture))
+            upright = ImageOps.exif_transpose(picture)
+            pixels = np.array(upright) if indices and upright.mode == "P" else _grey(name, upright)
     except Pillow.DecompressionBombError as error:
         raise InputError(f"{name} is larger than 4096 x 4096") from error
     except PrimisError:

@@ -61,7 +61,7 @@ def write_report(folder: Path) -> Path:
     path = folder / DOCUMENT
     try:
         document = json.loads(read_bounded(path, _MAX_DOCUMENT_BYTES))
-        html = render(_page(document, folder))
+        html = render(page(document, folder))
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path} is not an evaluation", hint="run primis evaluate again"
@@ -101,11 +101,12 @@ def provenance(document: Mapping[str, Any]) -> Section:
     }
     facts["rate"] = f"{document['settings']['rate']:g} bits per pixel of a public file"
     facts |= {name: plain(value) for name, value in document["environment"].items()}
-    blocks = [Command(document["command"])] if document["command"] else []
+    blocks = [Command(command) for command in document["commands"] if command]
     return Section("How this was made", [*blocks, Facts(facts)])
 
 
-def _page(document: Mapping[str, Any], folder: Path) -> Page:
+def page(document: Mapping[str, Any], folder: Path) -> Page:
+    """Lay out an evaluation; `folder` holds the pictures."""
     names = ", ".join(data["name"] for data in document["datasets"])
     left_out = [
         Statement("plain", f"Not measured: {item['part']} on {item['dataset']}.", item["reason"])

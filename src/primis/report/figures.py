@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from primis.errors import UsageError
+from primis.evaluate.agreement import limits_of_agreement
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -248,9 +249,9 @@ def intervals(
 
 
 def agreement(reference: ArrayLike, other: ArrayLike, *, quantity: str, group: str) -> str:
-    """Draw a Bland-Altman plot (Bland and Altman, Lancet 327, 1986): difference against mean.
+    """Draw a Bland-Altman plot: difference against mean.
 
-    Solid: mean difference. Dashed: limits of agreement, 1.96 standard deviations to either side.
+    Solid: mean difference. Dashed: limits of agreement.
 
     Parameters
     ----------
@@ -262,13 +263,12 @@ def agreement(reference: ArrayLike, other: ArrayLike, *, quantity: str, group: s
         Names the colour.
     """
     a, b = np.asarray(reference, np.float64), np.asarray(other, np.float64)
-    difference = b - a
+    low, bias, high = limits_of_agreement(a, b)
 
     def draw(axes: Axes) -> None:
-        axes.plot((a + b) / 2, difference, ".", color=_colours([group])[0], alpha=0.6)
-        bias, spread = float(difference.mean()), 1.96 * float(difference.std(ddof=1))
+        axes.plot((a + b) / 2, b - a, ".", color=_colours([group])[0], alpha=0.6)
         axes.axhline(bias, color=INK, linewidth=1.2)
-        for limit in (bias - spread, bias + spread):
+        for limit in (low, high):
             axes.axhline(limit, color=SOFT, linewidth=1, linestyle="--")
         axes.set(xlabel=f"mean of both: {quantity}", ylabel="difference to original")
 

@@ -6,7 +6,9 @@ import csv
 import hashlib
 import io
 import os
-from collections.abc import Collection, Iterator, Mapping
+import warnings
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -17,12 +19,14 @@ from numpy.typing import NDArray
 from primis.errors import InputError
 from primis.files import read_bounded
 from primis.images import MAX_FILE_BYTES, read_image
+from primis.images.dicom import DEFLATED
 from primis.images.display import display
 
 SPLITS = ("train", "val", "test")
 
 _SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
-_SUFFIXES = {".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"}
+_SUFFIXES = (".dcm", ".dicom", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+_COLUMNS = ("file", "patient", "split", "mask")  # all others are labels
 _MAX_TABLE_BYTES = 1 << 28
 
 
@@ -37,7 +41,8 @@ class Case:
     path
         Where the image is.
     patient
-        Whom it shows; the name of the file where nobody knows.
+        Whom it shows: as the table says, else a hash of the Patient ID of a DICOM file, else the
+        name of the file.
     split
         ``train``, ``val`` or ``test``.
     labels
@@ -81,7 +86,8 @@ class Dataset:
                 raise InputError(
                     f"a patient of {case.name} is in the splits {split_of[case.patient]} and "
                     f"{case.split}",
-                    hint="keep all images of a patient in one split, or leave the column out",
+                    hint="keep all images of a patient in one split, or leave the column out; if "
+                    "they show several patients, name them in a column `patient`",
                 )
 
     def __len__(self) -> int:
@@ -99,7 +105,8 @@ class Dataset:
         if not chosen:
             raise InputError(
                 f"{self.name} has no images in the split {split}",
-                hint="give more patients, or a column `split` with train, val and test",
+                hint="give more patients, or tell them apart in a column `patient`, or give a "
+                "column `split` with train, val and test",
             )
         return chosen
 
@@ -153,24 +160,28 @@ def load_dataset(images: Path, labels: Path | None = None, masks: Path | None = 
     Parameters
     ----------
     images
-        The folder. Without a table, all image files in it and below are taken, by their suffix.
+        The folder. Without a table, all image files in it and below are taken, by their suffix,
+        except those in `masks`.
     labels
         CSV with a header: ``file`` (relative to ``images``) and optionally ``patient``, ``split``,
-        ``mask`` (relative to ``masks``, or to ``images`` without it) and any label columns.
+        ``mask`` (relative to ``images``) and any label columns. Blanks around cells do not count.
         Default: ``index.csv`` in the folder of the images, if it exists.
     masks
-        Folder with masks; without a column ``mask``, files with the image's name up to the suffix.
+        Folder with masks. Of a path in the column ``mask``, the longest tail that exists here
+        counts; without the column, files with the image's path up to the suffix, else its name.
 
     Returns
     -------
     Dataset
         Without a column ``split``, a hash of the patient decides: 70 % train, 10 % val, 20 % test.
+        Without a column ``patient``, DICOM files of equal Patient ID show one patient.
 
     Raises
     ------
     InputError
-        If there is no image, the table is not such a table, a file is missing, an image occurs
-        twice, or a patient is in two splits.
+        If there is no image, the table is not such a table, a patient's cell is empty, a file is
+        missing, an image occurs twice, it is not clear which mask is whose, none of `masks` is, or
+        a patient is in two splits.
     """
     if not images.is_dir():
         raise InputError(f"{images} is not a folder", hint="give the folder of the images")
@@ -178,15 +189,22 @@ def load_dataset(images: Path, labels: Path | None = None, masks: Path | None = 
         raise InputError(f"{masks} is not a folder", hint="give the folder of the masks")
     if labels is None and (images / "index.csv").is_file():
         labels = images / "index.csv"
-    rows = [{"file": name} for name in _image_names(images)] if labels is None else _rows(labels)
+    if labels is None:
+        rows = [{"file": name} for name in _image_names(images, without=masks)]
+        hint = f"taken are files named {', '.join(_SUFFIXES)}; name any others in a table"
+    else:
+        rows, hint = _rows(labels), "give one line per image"
     if not rows:
-        raise InputError(f"no image in {labels or images}")
-    by_stem = _by_stem(masks) if masks else {}
-    cases = tuple(_case(row, images, masks or images, by_stem) for row in rows)
-    names = [case.name for case in cases]
+        raise InputError(f"no image in {labels or images}", hint=hint)
+    names = [row["file"] for row in rows]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InputError(f"{twice} occurs twice in {labels}", hint="one line per image")
+    if any(row.get("mask") for row in rows):
+        mask_of = _masks_of_table(rows, images, masks)
+    else:
+        mask_of = _masks_by_name(names, images, masks) if masks else {}
+    cases = tuple(_case(row, images, mask_of.get(row["file"])) for row in rows)
     return Dataset(images.resolve().name, cases)
 
 
@@ -199,7 +217,7 @@ def read_pixels(case: Case) -> NDArray[np.uint8]:
 
 
 def read_mask(case: Case) -> NDArray[np.uint8]:
-    """Read a mask: uint8 (rows, columns), one class per pixel.
+    """Read a mask: uint8 (rows, columns), one class per pixel: values, or indices of a palette.
 
     Raises
     ------
@@ -208,7 +226,7 @@ def read_mask(case: Case) -> NDArray[np.uint8]:
     """
     if case.mask is None:
         raise InputError(f"{case.name} has no mask", hint="give a folder of masks")
-    mask = read_image(case.mask).pixels
+    mask = read_image(case.mask, indices=True).pixels
     if mask.dtype != np.uint8:
         raise InputError(f"the mask of {case.name} is not an 8-bit image")
     if mask.shape != (shape := read_image(case.path).pixels.shape):
@@ -254,47 +272,129 @@ def _rows(path: Path) -> list[dict[str, str]]:
     try:
         text = read_bounded(path, _MAX_TABLE_BYTES).decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+        reader.fieldnames = columns = [_column(name) for name in reader.fieldnames or ()]
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} is not a CSV table in UTF-8") from error
-    if "file" not in (reader.fieldnames or ()):
+    if "file" not in columns:
         raise InputError(
             f"{path} has no column `file`",
             hint="its first line names the columns: file, and perhaps patient, split, mask, labels",
         )
+    for column in _COLUMNS:
+        if columns.count(column) > 1:
+            raise InputError(f"{path} has two columns `{column}`")
     for number, row in enumerate(rows, start=2):
         if None in row or None in row.values():
             raise InputError(f"line {number} of {path} has not as many cells as the first")
+        row.update({column: value.strip() for column, value in row.items()})
+        if row.get("patient") == "":
+            raise InputError(
+                f"line {number} of {path} names no patient",
+                hint="fill in the column `patient`; give each unknown patient a name of its own",
+            )
     return rows
 
 
-def _case(row: Mapping[str, str], images: Path, masks: Path, by_stem: Mapping[str, Path]) -> Case:
+def _column(name: str) -> str:
+    name = name.strip()
+    return name.lower() if name.lower() in _COLUMNS else name
+
+
+def _case(row: Mapping[str, str], images: Path, mask: Path | None) -> Case:
     name = row["file"]
-    patient = row.get("patient") or name
-    if row.get("mask"):
-        mask: Path | None = masks / row["mask"]
-    else:
-        mask = by_stem.get(Path(name).stem)
     path = images / name
-    for file in (path, mask):
-        if file is not None and not file.is_file():
-            raise InputError(f"{file} is in the table but does not exist")
-    labels = {
-        column: value
-        for column, value in row.items()
-        if column not in {"file", "patient", "split", "mask"}
-    }
+    if not path.is_file():
+        raise InputError(f"{path} is in the table but does not exist")
+    patient = row["patient"] if "patient" in row else _dicom_patient(path) or name
     split = row["split"] if "split" in row else _split_of(patient)
+    labels = {column: value for column, value in row.items() if column not in _COLUMNS}
     return Case(name, path, patient, split, labels, mask)
 
 
-def _image_names(folder: Path) -> Iterator[str]:
+def _dicom_patient(path: Path) -> str | None:
+    """Hash of the Patient ID of a DICOM file that has one."""
+    try:
+        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+            start = file.read(4096)
+            if start[128:132] != b"DICM" or DEFLATED in start:
+                return None
+            from pydicom import dcmread
+
+            file.seek(0)
+            header = dcmread(file, stop_before_pixels=True, specific_tags=["PatientID"])
+            patient = str(header.get("PatientID") or "").strip()
+            return hashlib.sha256(patient.encode()).hexdigest()[:16] if patient else None
+    except Exception:  # `read_image` will say what is wrong with the file
+        return None
+
+
+def _masks_of_table(
+    rows: Sequence[Mapping[str, str]], images: Path, folder: Path | None
+) -> dict[str, Path]:
+    """Masks by image, as the column says."""
+    found: dict[str, Path] = {}
+    written: dict[Path, Path] = {}
+    for row in rows:
+        if not row["mask"]:
+            continue
+        path = Path(row["mask"])
+        parts = [part for part in path.parts if part not in (path.anchor, "..")]
+        tails = [folder.joinpath(*parts[n:]) for n in range(len(parts))] if folder else []
+        mask = next((file for file in tails or [images / path] if file.is_file()), None)
+        if mask is None or written.setdefault(mask, path) != path:
+            raise InputError(
+                f"{row['mask']}, the mask of {row['file']}, is not in {folder or images}",
+                hint="write it relative to the folder given with --masks, or without that to the "
+                "folder of the images",
+            )
+        found[row["file"]] = mask
+    return found
+
+
+def _masks_by_name(names: Sequence[str], images: Path, folder: Path) -> dict[str, Path]:
+    """Masks by image: of equal path up to the suffix, and of those left, of equal name."""
+    pictures = {(images / name).resolve() for name in names}
+    masks = [name for name in _image_names(folder) if (folder / name).resolve() not in pictures]
+    found: dict[str, str] = {}
+    for only_name in (False, True):
+        groups: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
+        for image in (name for name in names if name not in found):
+            groups[_stem(image, only_name=only_name)][0].append(image)
+        taken = set(found.values())
+        for mask in (name for name in masks if name not in taken):
+            groups[_stem(mask, only_name=only_name)][1].append(mask)
+        for stem, (wanting, offered) in groups.items():
+            if wanting and offered and len(wanting) + len(offered) > 2:
+                raise InputError(
+                    f"it is not clear which mask belongs to {wanting[0]}: more than one image or "
+                    f"mask is called {stem}",
+                    hint="name the masks in a column `mask` of the table",
+                )
+            found.update(zip(wanting, offered, strict=False))
+    if not found:
+        raise InputError(
+            f"no file in {folder} has the name of an image up to the suffix",
+            hint=f"the mask of {names[0]} would be {_stem(names[0])}.png, for example; or name the "
+            "masks in a column `mask` of the table",
+        )
+    return {image: folder / mask for image, mask in found.items()}
+
+
+def _stem(name: str, *, only_name: bool = False) -> str:
+    """Leave out the suffix of an image, and perhaps its folders."""
+    path = Path(Path(name).name if only_name else name)
+    return str(path.with_suffix("") if path.suffix.lower() in _SUFFIXES else path)
+
+
+def _image_names(folder: Path, without: Path | None = None) -> Iterator[str]:
+    """Image files in and below a folder, but not those in and below another one inside it."""
     for root, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not (name.startswith(".") or (without and Path(root, name).samefile(without)))
+        )
         for name in sorted(names):
             if Path(name).suffix.lower() in _SUFFIXES and not name.startswith("."):
                 yield Path(root, name).relative_to(folder).as_posix()
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    return {Path(name).stem: folder / name for name in _image_names(folder)}

@@ -24,6 +24,13 @@ class Interval:
     high: float
 
 
+@dataclass(frozen=True)
+class Difference(Interval):
+    """A paired difference; ``p`` is the chance of one so far from zero if there were none."""
+
+    p: float
+
+
 def auc(truth: ArrayLike, score: ArrayLike) -> float:
     """Area under the ROC curve: the chance that a positive scores above a negative, ties half.
 
@@ -119,18 +126,56 @@ def paired_bootstrap(
     resamples: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-) -> Interval:
+) -> Difference:
     """Estimate the difference of a metric, A minus B, on the same images; see `bootstrap`.
 
-    Both are computed on the same resamples, so what they share cancels out.
+    Both are computed on the same resamples, so what they share cancels out. The test is
+    two-sided: p is twice the share of resamples beyond zero (Davison and Hinkley, 1997, chapter 4).
     """
+    arrays = (*arrays_a, *arrays_b)
 
     def difference(*arrays: NDArray[Any]) -> float:
         return metric(*arrays[: len(arrays_a)]) - metric(*arrays[len(arrays_a) :])
 
-    return bootstrap(
-        difference, patients, *arrays_a, *arrays_b, resamples=resamples, seed=seed, level=level
+    draws = np.array(
+        [
+            difference(*(array[i] for array in arrays))
+            for i in _draws(patients, arrays, resamples, seed)
+        ]
     )
+    interval = _interval(difference(*arrays), draws, level)
+    draws = draws[~np.isnan(draws)]
+    beyond = min(np.sum(draws <= 0), np.sum(draws >= 0))
+    p = min(1.0, 2 * (1 + float(beyond)) / (1 + len(draws)))
+    return Difference(interval.value, interval.low, interval.high, p)
+
+
+def share(successes: int, trials: int, level: float = 0.95) -> Interval:
+    """Estimate a chance from independent trials, with its exact interval.
+
+    Clopper and Pearson, Biometrika 26 (1934), 404-413: unlike a bootstrap, it does not shrink to
+    nothing where all trials ended alike.
+
+    Parameters
+    ----------
+    successes, trials
+        How many of how many.
+    level
+        Least coverage of the interval.
+
+    Raises
+    ------
+    UsageError
+        If there are no trials, or not from 0 to all of them successes.
+    """
+    if not 0 <= successes <= trials or not trials:
+        raise UsageError(f"{successes} of {trials} trials is not a share")
+    from scipy.stats import beta
+
+    failures, tail = trials - successes, (1 - level) / 2
+    low = float(beta.ppf(tail, successes, failures + 1)) if successes else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, failures)) if failures else 1.0
+    return Interval(successes / trials, low, high)
 
 
 def _draws(

@@ -22,7 +22,10 @@ from primis.files import write_atomically
 JSON: TypeAlias = Any
 """What JSON can hold; dataclasses and NumPy values count as what they become."""
 
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "onnxruntime", "mirp", "constriction")
+_PACKAGES = (
+    *("numpy", "scipy", "torch", "onnxruntime", "mirp", "constriction"),
+    *("Pillow", "imagecodecs", "pydicom"),
+)
 
 
 class Workspace:

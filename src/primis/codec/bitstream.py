@@ -16,7 +16,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import constriction
 import numpy as np
@@ -52,7 +52,7 @@ Positions: TypeAlias = NDArray[np.intp]
 Indices: TypeAlias = NDArray[np.uint8]
 Bits: TypeAlias = NDArray[np.int32]
 Costs: TypeAlias = NDArray[np.float64]
-Place: TypeAlias = tuple[slice, slice, slice]
+Scalar = TypeVar("Scalar", bound=np.generic)
 _BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
 
 
@@ -70,12 +70,12 @@ def decode_step(code: int) -> float:
 class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
-    ``band`` numbers the arrays of the layout, ``place`` is the part of the array, ``positions`` are
-    flat in there, ``indices`` their probability indices. ``fresh`` ones were zero so far.
+    ``array`` numbers the arrays of the layout, ``place`` the places in there; ``positions`` are
+    flat in the place, ``indices`` their probability indices. ``fresh`` ones were zero so far.
     """
 
-    band: int
-    place: Place
+    array: int
+    place: int
     plane: int
     positions: Positions
     indices: Indices
@@ -95,11 +95,11 @@ class _Source(Protocol):
 class _Walk:
     """The order of coding, shared by encoder and decoder, and what is known so far.
 
-    Arrays are padded to even rows and columns; what lies beyond the band is coded as zeros.
+    Arrays are split by place, (places, rows, columns); see `_split`.
     """
 
     def __init__(self, layout: Layout, tops: Sequence[int], context: ContextModel) -> None:
-        shapes = [_even(shape) for shape in layout.shapes]
+        shapes = [_split(np.empty(shape, np.bool_)).shape for shape in layout.shapes]
         self.layout, self.tops, self.context = layout, tops, context
         self.magnitudes: list[Integers] = [np.zeros(shape, dtype=np.int32) for shape in shapes]
         self.negative: list[Mask] = [np.zeros(shape, dtype=np.bool_) for shape in shapes]
@@ -112,106 +112,107 @@ class _Walk:
             self.plane = plane
             for known in self.known:
                 known.fill(False)
-            if not all(self._visit(band, source) for band in reversed(range(len(self.tops)))):
+            if not all(self._visit(array, source) for array in reversed(range(len(self.tops)))):
                 return
 
-    def _visit(self, band: int, source: _Source) -> bool:
+    def _visit(self, array: int, source: _Source) -> bool:
         """Code one plane of one scale or of the smooth band; False where the streams end."""
-        if self.tops[band] <= self.plane:
-            self.known[band].fill(True)
+        if self.tops[array] <= self.plane:
+            self.known[array].fill(True)
             return True
-        if band == self.layout.scales:
-            even = np.full(self.magnitudes[band].shape, EVEN_ODDS, dtype=np.uint8)
-            return self._visit_place(band, np.s_[:, :, :], even, even, source)
-        cells, densities = self._features(band)
-        for number in range(len(PLACES)):
-            place = _part(number)
-            indices = self.context.indices(cells, densities, band, number)
-            if not self._visit_place(band, place, *indices, source):
+        if array == self.layout.scales:
+            even = np.full(self.magnitudes[array][0].shape, EVEN_ODDS, dtype=np.uint8)
+            return self._visit_place(array, 0, even, even, source)
+        cells, densities = self._features(array)
+        for place in range(len(PLACES)):
+            indices = self.context.indices(cells, densities, array, place)
+            if not self._visit_place(array, place, *indices, source):
                 return False
-            cells[number] = current_level(self.magnitudes[band][place][0] >> self.plane)
+            cells[place] = current_level(self.magnitudes[array][place] >> self.plane)
         return True
 
     def _features(self, scale: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the inputs of the context network before the first place of a plane."""
         above = self.magnitudes[scale] >> self.plane + 1
-        rows, columns = above.shape[1] // 2, above.shape[2] // 2
+        _, rows, columns = above.shape
         cells = np.zeros((CHANNELS, rows, columns), dtype=np.float32)
+        cells[: len(PLACES)] = level_above(above)
         densities = np.zeros(2 * BANDS, dtype=np.float32)
-        for number in range(len(PLACES)):
-            cells[number] = level_above(above[_part(number)][0])
-        densities[:BANDS] = density(above)
+        densities[:BANDS] = density(_join(above))
         if scale + 1 < self.layout.scales:
-            coarser = self.magnitudes[scale + 1][:, :rows, :columns] >> self.plane
+            coarser = _join(self.magnitudes[scale + 1])[:, :rows, :columns] >> self.plane
             cells[len(PLACES) :] = current_level(coarser)
             densities[BANDS:] = density(coarser)
         return cells, densities
 
     def _visit_place(
         self,
-        band: int,
-        place: Place,
+        array: int,
+        place: int,
         significance: Indices,
         refinement: Indices,
         source: _Source,
     ) -> bool:
         """Code one place: refinements in raster order, then significance, likeliest first."""
-        views = [arrays[band][place] for arrays in (self.magnitudes, self.negative, self.known)]
-        magnitude, negative, known = (view.reshape(-1) for view in views)
+        magnitude, negative, known = (
+            arrays[array][place].reshape(-1)
+            for arrays in (self.magnitudes, self.negative, self.known)
+        )
         old = np.flatnonzero(magnitude)
         new = np.flatnonzero(magnitude == 0)
         new = new[np.argsort(~significance.reshape(-1)[new], kind="stable")]
-        complete = True
         for positions, indices, fresh in ((old, refinement, False), (new, significance, True)):
-            if complete:
-                given = indices.reshape(-1)[positions]
-                visit = _Visit(band, place, self.plane, positions, given, fresh)
-                bits, minus = source.take(visit)
-                done = positions[: len(bits)]
-                magnitude[done] |= bits << self.plane
-                known[done] = True
-                if fresh:
-                    negative[done[bits == 1]] = minus
-                complete = len(bits) == len(positions)
-        for view, flat in zip(views, (magnitude, negative, known), strict=True):
-            view[...] = flat.reshape(view.shape)
-        return complete
+            given = indices.reshape(-1)[positions]
+            visit = _Visit(array, place, self.plane, positions, given, fresh)
+            bits, minus = source.take(visit)
+            done = positions[: len(bits)]
+            magnitude[done] |= bits << self.plane
+            known[done] = True
+            if fresh:
+                negative[done[bits == 1]] = minus
+            if len(bits) < len(positions):
+                return False
+        return True
 
 
-def _even(shape: tuple[int, int, int]) -> tuple[int, int, int]:
-    bands, rows, columns = shape
-    return bands, rows + rows % 2, columns + columns % 2
+def _split(bands: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Split three bands by `PLACES`: (12, ceil(rows / 2), ceil(columns / 2)).
+
+    Odd bands are extended by a row or a column of zeros. The one smooth band, extended likewise,
+    is one place.
+    """
+    _, rows, columns = bands.shape
+    even = np.pad(bands, ((0, 0), (0, rows % 2), (0, columns % 2)))
+    if len(even) != BANDS:
+        return even
+    return np.stack([even[band, down::2, right::2] for band, down, right in PLACES])
 
 
-def _padded(codes: SparseCodes) -> list[Integers]:
-    result = []
-    for shape, band in zip(codes.layout.shapes, codes.values, strict=True):
-        target = np.zeros(_even(shape), dtype=np.int32)
-        target[:, : band.shape[1], : band.shape[2]] = band
-        result.append(target)
-    return result
+def _join(places: NDArray[Scalar]) -> NDArray[Scalar]:
+    """Undo `_split`, leaving the extension."""
+    if len(places) != len(PLACES):
+        return places
+    _, rows, columns = places.shape
+    bands = np.empty((BANDS, 2 * rows, 2 * columns), places.dtype)
+    for place, (band, down, right) in zip(places, PLACES, strict=True):
+        bands[band, down::2, right::2] = place
+    return bands
 
 
 def _tops(codes: SparseCodes) -> list[int]:
     return [int(np.abs(band).max(initial=0)).bit_length() for band in codes.values]
 
 
-def _part(number: int) -> Place:
-    """Where the values of a place of `PLACES` are in the array of a scale."""
-    band, down, right = PLACES[number]
-    return slice(band, band + 1), slice(down, None, 2), slice(right, None, 2)
-
-
 class _Truth:
     """Complete codes, and what each of their bits costs."""
 
     def __init__(self, codes: SparseCodes, probabilities: NDArray[np.float64]) -> None:
-        self._values = _padded(codes)
+        self._values = [_split(bands) for bands in codes.values]
         self._probabilities = probabilities
 
     def _look(self, visit: _Visit) -> tuple[Integers, Bits, NDArray[np.float64], Costs]:
         """Return values, bits, the odds of a 1, and information in bits, signs not counted."""
-        values = self._values[visit.band][visit.place].reshape(-1)[visit.positions]
+        values = self._values[visit.array][visit.place].reshape(-1)[visit.positions]
         bits = np.abs(values) >> visit.plane & 1
         odds = self._probabilities[visit.indices]
         return values, bits, odds, -np.log2(np.where(bits == 1, odds, 1 - odds))
@@ -238,7 +239,7 @@ class _Writer(_Truth):
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
         values, bits, odds, cost = self._look(visit)
-        signed = visit.fresh and visit.band >= self._unsigned_scales
+        signed = visit.fresh and visit.array >= self._unsigned_scales
         if signed:
             cost += bits
         done = 0
@@ -284,8 +285,8 @@ class _Meter(_Truth):
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Give the truth; see `_Source`."""
         values, bits, _, cost = self._look(visit)
-        self.bits[visit.plane, visit.band] += cost.sum() + (bits.sum() if visit.fresh else 0)
-        if visit.band < len(self._values) - 1:
+        self.bits[visit.plane, visit.array] += cost.sum() + (bits.sum() if visit.fresh else 0)
+        if visit.array < len(self._values) - 1:
             np.add.at(self.symbols, (visit.indices, bits), 1)
         return bits, values[bits == 1] < 0
 
@@ -304,7 +305,7 @@ class _Streams:
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
-        signed = visit.fresh and visit.band >= self._unsigned_scales
+        signed = visit.fresh and visit.array >= self._unsigned_scales
         odds = self._probabilities[visit.indices]
         bits = np.zeros(len(visit.positions), dtype=np.int32)
         signs = []
@@ -439,11 +440,11 @@ def decode(
         step=decode_step(step),
         offset=offset,
         values=tuple(
-            np.where(negative, -magnitude, magnitude)[crop]
+            _join(np.where(negative, -magnitude, magnitude))[crop]
             for magnitude, negative, crop in zip(walk.magnitudes, walk.negative, crops, strict=True)
         ),
         plane=walk.plane,
-        known=tuple(known[crop] for known, crop in zip(walk.known, crops, strict=True)),
+        known=tuple(_join(known)[crop] for known, crop in zip(walk.known, crops, strict=True)),
         sparsified=not flags & _PLAIN,
     )
 

@@ -12,11 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from primis.report import attacks, evaluation
+from primis.report import audit, evaluation
 from primis.report.markdown import to_markdown
 
 RESULTS = Path(__file__).with_name("results")
-_LAYOUTS = {"evaluation": evaluation.page, "attacks": attacks.page}
+_LAYOUTS = {
+    "evaluation": evaluation.page,
+    "attacks": lambda document, folder: audit.page(document, None, folder),
+}
 _NAMING = {"pictures", "examples", "without_region"}
 """Entries that show or name images."""
 
@@ -37,9 +40,7 @@ def main(kind: str, folder: Path) -> None:
 
 def _without_names(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            name: _without_names(item) for name, item in value.items() if name not in _NAMING
-        }
+        return {name: _without_names(item) for name, item in value.items() if name not in _NAMING}
     return [_without_names(item) for item in value] if isinstance(value, list) else value
 
 

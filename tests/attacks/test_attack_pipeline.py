@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +13,7 @@ from primis.attacks.record import AttackResult
 from primis.attacks.registry import ATTACKS
 from primis.errors import InputError, UsageError
 from primis.study import packages
+from primis.study.statistics import Interval
 
 SETTINGS = Settings(side=64, rate=2.0, images=8)
 
@@ -51,6 +53,40 @@ def test_an_attack_that_lacks_its_data_is_left_out_unless_asked_for(dataset, tmp
     assert set(document["attacks"]) == set(ATTACKS) - {"sizes"}
     with pytest.raises(InputError, match="too few"):
         pipeline.attack(dataset, tmp_path / "out", names=["sizes"], settings=SETTINGS)
+
+
+def test_changed_images_or_labels_are_attacked_again(dataset, tmp_path, monkeypatch):
+    runs = []
+    monkeypatch.setattr(Attack, "run", lambda *_: runs.append(1) or [])
+
+    def attack(changed):
+        pipeline.attack(changed, tmp_path / "out", names=["header"], settings=SETTINGS)
+        return len(runs)
+
+    assert (attack(dataset), attack(dataset)) == (1, 1)
+    first, *rest = dataset.cases
+    assert attack(replace(dataset, cases=(replace(first, patient="another"), *rest))) == 2
+    first.path.write_bytes(rest[0].path.read_bytes())
+    assert attack(dataset) == 3
+
+
+def test_a_success_on_the_default_is_put_to_the_test_with_fresh_keys(
+    dataset, tmp_path, monkeypatch
+):
+    runs = []
+
+    def run(attack, cases, workspace, settings, report):
+        runs.append((workspace.folder, settings.seed, settings.targets))
+        value = 0.9 if len(runs) == 1 else 0.5
+        score = Interval(value, value - 0.1, value + 0.1)
+        return [AttackResult("a", "supervised", "keystream", "AUC", score, 0.5, 1.0, "all", None)]
+
+    monkeypatch.setattr(Attack, "run", run)
+    document = pipeline.attack(dataset, tmp_path / "out", names=["header"], settings=SETTINGS)
+    (found,) = document["results"]
+    assert runs == [(tmp_path / "out", 0, None), (tmp_path / "out" / "again", 1, ("keystream",))]
+    assert (found["score"]["value"], found["repeated"]["value"]) == (0.9, 0.5)
+    assert found["verdict"] == "at the floor"
 
 
 @pytest.mark.parametrize("name", ["header", "magnitude"])

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("torch")
+from torch.nn.functional import mse_loss
 
+from primis.attacks import pictures
 from primis.attacks.supervised import ATTACKS
+from primis.attacks.supervised.corpus import Corpus
+from primis.attacks.supervised.learner import learn, silent_unet
+from primis.attacks.supervised.scene import Scene
 from primis.attacks.targets import standard_targets
 from primis.errors import InputError, UsageError
-from primis.study.dataset import Dataset
+from primis.study.dataset import Case, Dataset
+from primis.study.learning import predict
 from primis.study.workspace import Workspace
 from tests.attacks.synthetic import SETTINGS, make_dataset
 
@@ -86,11 +94,39 @@ def test_pictures_of_what_was_recovered_are_kept(dataset, workspace):
     attack("inversion", "codes", dataset, workspace)
     names = {path.name for path in (workspace.folder / "pictures").iterdir()}
     assert {"inversion-codes-0.png", "inversion-original-0.png"} <= names
+    best = pictures.find_best(workspace.folder, "inversion", "codes")
+    assert best is not None
+    assert all(path.exists() for path in best)
 
 
 def test_curves_have_a_point_for_every_number_of_pairs(dataset, workspace):
     results = attack("verification", "codes", dataset, workspace, pairs=(20, 50, 10**6))
     assert [result.pairs for result in results] == [20, 50, 80]
+
+
+def test_planted_targets_have_one_point(dataset, workspace):
+    settings = replace(SETTINGS, targets=("keystream, key reused",), pairs=(20, 50))
+    entry = next(entry for entry in ATTACKS if entry.name == "verification")
+    results = entry.run(dataset, workspace, settings, lambda line: None)
+    assert [result.pairs for result in results] == [80]
+
+
+def test_a_start_that_training_makes_worse_is_kept():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(40, 2, 16, 16)).astype(np.float16)
+    misleading = np.ones((40, 1, 16, 16), np.float32)
+    misleading[16:] = -1  # the pairs held out say the opposite of those to learn from
+    maps = np.zeros((40, 4, 16, 16), np.float16)
+    cases = tuple(Case(str(i), Path(), str(i), "train", {}) for i in range(40))
+    bits = np.zeros((40, 0), np.int8)
+    corpus = Corpus("misleading", cases, *[np.zeros((40, 32, 32), np.uint8)] * 2, maps, bits)
+    parts = np.arange(16), np.arange(16, 40), np.arange(0)
+    scene = Scene(corpus, *parts, SETTINGS, None, lambda line: None)
+    model = learn(
+        scene, lambda: silent_unet(2, 1, 8, depth=1), inputs, misleading, mse_loss,
+        batch=4, epochs=20, start_counts=True,
+    )  # fmt: skip
+    assert not predict(model, inputs).any()
 
 
 def test_a_second_run_computes_nothing(dataset, workspace, monkeypatch):
@@ -114,12 +150,26 @@ def test_the_inside_view_has_a_row_for_every_task_and_level(dataset, workspace):
     results = entry.run(dataset, workspace, replace(SETTINGS, epochs=20), lambda line: None)
     levels = ("original", "full", "diagnostic", "preview", "public")
     expected = {(task, level) for task in ("attribute", "re-identification") for level in levels}
-    expected |= {("super-resolution", "preview"), ("super-resolution", "diagnostic")}
+    sharpened = ("planted: averaged 4x4", "preview", "diagnostic")
+    expected |= {("super-resolution", level) for level in sharpened}
     assert {(result.attack, result.target) for result in results} == expected
     assert {result.kind for result in results} == {"inside view"}
     verdicts = {(result.attack, result.target): result.verdict for result in results}
     assert verdicts["attribute", "original"] == "succeeds"
     assert verdicts["re-identification", "original"] == "succeeds"
+    assert verdicts["super-resolution", "planted: averaged 4x4"] == "succeeds"
+    for number in range(2):
+        for name in ("original", "preview", "preview-as-given"):
+            picture = f"super-resolution-{name}-{number}.png"
+            assert (workspace.folder / "pictures" / picture).exists()
+
+
+@pytest.mark.slow
+def test_against_the_default_alone_the_inside_view_is_that_of_the_public(dataset, workspace):
+    entry = next(entry for entry in ATTACKS if entry.kind == "inside view")
+    settings = replace(SETTINGS, targets=("keystream",))
+    results = entry.run(dataset, workspace, settings, lambda line: None)
+    assert {result.target for result in results} == {"public"}
 
 
 def test_an_unknown_target_is_refused(dataset, workspace):

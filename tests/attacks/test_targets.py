@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from primis.attacks.attack import Settings
 from primis.attacks.targets import (
     Ambiguation,
     Keystream,
     RawCodes,
     SeparableNoise,
+    chosen,
+    packed_trits,
     planted_targets,
     standard_targets,
 )
@@ -60,6 +63,29 @@ def test_ambiguation_has_true_signs_on_the_support_and_noise_on_its_share_elsewh
     noise = np.concatenate(empty)
     assert np.mean(noise != 0) == pytest.approx(share, abs=0.05)
     assert not any(band.any() for band in published.bands[AMBIGUATED_SCALES:])
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (4, 5)])
+def test_trits_are_packed_without_loss_five_to_a_byte(shape):
+    band = np.random.default_rng(0).integers(-1, 1, shape, endpoint=True)
+    packed = packed_trits(band)
+    assert len(packed) == -(-band.size // 5)
+    digits = [byte // 3**place % 3 - 1 for byte in packed for place in range(5)]
+    np.testing.assert_array_equal(digits[: band.size], band.ravel())
+
+
+def test_planted_targets_are_attacked_unless_the_settings_spare_them():
+    every = [*standard_targets(), *planted_targets()]
+
+    def names(settings, attack=None):
+        return [target.name for target in chosen(settings, attack)]
+
+    assert names(Settings(), "attribute") == names(Settings(planted=None), "support") == every
+    assert names(Settings().quick(), "inversion") == every
+    assert names(Settings().quick()) == every
+    assert names(Settings(), "support") == list(standard_targets())
+    assert names(Settings().quick(), "attribute") == list(standard_targets())
+    assert names(Settings(targets=("codes",)), "support") == ["codes"]
 
 
 def test_full_ambiguation_is_the_shipped_scheme(picture):

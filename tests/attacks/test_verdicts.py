@@ -1,9 +1,11 @@
+from dataclasses import replace
+
 import pytest
 
 pytest.importorskip("torch", reason="attacks need the extra primis[attacks]")
 
 from primis.attacks.record import AttackResult
-from primis.attacks.verdicts import broken, findings, role
+from primis.attacks.verdicts import broken, findings, repeated, role, tally
 from primis.study.statistics import Interval
 
 
@@ -41,6 +43,52 @@ def test_a_score_that_could_not_be_computed_is_not_conclusive():
     assert finding.outcome("keystream") == "not conclusive"
 
 
+def test_a_success_on_the_default_counts_if_fresh_keys_confirm_it():
+    (once,) = repeated([result("keystream", 0.9)], [result("keystream", 0.5)])
+    (twice,) = repeated([result("keystream", 0.9)], [result("keystream", 0.8)])
+    assert once.repeated == result("keystream", 0.5).score
+    assert not broken(findings([once]))
+    assert broken(findings([twice]))
+    assert (tally(findings([once])).once, tally(findings([once])).twice) == (1, 0)
+    assert (tally(findings([twice])).once, tally(findings([twice])).twice) == (1, 1)
+
+
+def test_either_run_is_compared_with_its_own_floor():
+    (moved,) = repeated([result("keystream", 20, floor=15)], [result("keystream", 24, floor=23)])
+    assert moved.repeated.value == pytest.approx(16)
+    assert moved.verdict == "succeeds"
+
+
+def test_runs_are_compared_by_place_among_the_numbers_of_pairs():
+    first = [result("keystream", 0.5, pairs=50), result("keystream", 0.9, pairs=203)]
+    second = [result("keystream", 0.5, pairs=50), result("keystream", 0.8, pairs=201)]
+    assert [r.repeated for r in repeated(first, second)] == [None, second[1].score]
+
+
+def test_only_successes_on_the_default_are_put_to_the_test():
+    first = [result("codes", 0.9), result("keystream", 0.5), result("ambiguation 50 %", 0.9)]
+    assert repeated(first, [result(r.target, 0.9) for r in first]) == first
+
+
+def test_a_success_that_could_not_be_repeated_stands():
+    assert broken(findings(repeated([result("keystream", 0.9)], [])))
+
+
+def test_a_success_with_few_pairs_is_a_defect_in_headline_and_detail_alike():
+    results = [result("codes", 0.9), result("keystream", 0.9, pairs=9)]
+    (finding,) = findings([*results, result("keystream", 0.5, pairs=90)])
+    assert broken([finding]) == [finding]
+    assert finding.outcome("keystream") == "succeeds"
+    assert finding.strongest("keystream").pairs == 9
+
+
+def test_the_tally_says_how_many_successes_chance_gives():
+    results = [result("keystream", 0.5), replace(result("keystream", 0.5), either_way=True)]
+    counted = tally(findings([*results, result("codes", 0.9)]))
+    assert (counted.results, counted.once) == (2, 0)
+    assert counted.expected == pytest.approx(0.015)
+
+
 def test_results_with_most_pairs_count():
     (finding,) = findings([result("codes", 0.5, pairs=9), result("codes", 0.9, pairs=90)])
     assert finding.outcome("codes") == "succeeds"
@@ -60,6 +108,14 @@ def test_results_with_most_pairs_count():
 )
 def test_targets_have_roles(target, expected):
     assert role(result(target, 0.5)) == expected
+
+
+def test_in_the_inside_view_the_public_part_is_the_default_and_what_is_planted_a_control():
+    roles = {
+        level: role(result(level, 0.5, kind="inside view"))
+        for level in ("original", "preview", "public", "planted: averaged 4x4")
+    }
+    assert list(roles.values()) == ["level", "level", "default", "control"]
 
 
 def test_in_the_inside_view_the_original_is_the_control():

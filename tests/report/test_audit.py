@@ -1,52 +1,31 @@
 import json
 
+import numpy as np
 import pytest
 
 pytest.importorskip("jinja2", reason="reports need the extra primis[evaluate]")
 pytest.importorskip("matplotlib", reason="reports need the extra primis[evaluate]")
 
-from primis.attacks.attack import Settings
-from primis.attacks.record import AttackResult
+from primis.attacks import pictures
 from primis.errors import InputError
 from primis.report.audit import ATTACKS_REPORT, AUDIT_REPORT, write_report
-from primis.study.statistics import Interval
-from primis.study.workspace import environment, to_json
-
-
-def result(attack, target, value, *, pairs=None, kind="supervised", metric="AUC", notes=""):
-    score = Interval(value, value - 0.05, value + 0.05)
-    return AttackResult(attack, kind, target, metric, score, 0.5, 1.0, "files", pairs, notes)
+from primis.study.workspace import Workspace
+from tests.report.made_attacks import SAFE, document, inside, result
 
 
 def write(folder, results):
-    document = {
-        "command": "primis attack --images chests -o out",
-        "settings": {**to_json(Settings()), "quick": True},
-        "environment": environment(),
-        "dataset": {"name": "chests", "images": 1200, "patients": 800},
-        "attacks": {"attribute": {"kind": "supervised", "summary": "tell", "seconds": 3.0}},
-        "results": [record.to_json() for record in results],
-        "left_out": [{"attack": "linkage", "reason": "no patient has two images"}],
-    }
-    (folder / "attacks.json").write_text(json.dumps(document))
+    (folder / "attacks.json").write_text(json.dumps(document(results, left_out=("linkage",))))
     return write_report(folder, ATTACKS_REPORT).read_text()
 
 
-SAFE = [
-    result("attribute", "codes", 0.6, pairs=50),
-    result("attribute", "codes", 0.9, pairs=500),
-    result("attribute", "keystream", 0.5, pairs=50),
-    result("attribute", "keystream", 0.5, pairs=500),
-]
-
-
-def test_a_failure_is_told_with_what_the_attack_was_seen_to_work_on(tmp_path):
+def test_the_summary_has_a_first_line_statements_and_what_each_attack_got(tmp_path):
     page = write(tmp_path, SAFE)
-    assert "Nobody without a key could tell what disease a public file shows." in page
-    assert "the weak target (codes) gives 0.900" in page
-    assert "no attack got more" in page
-    assert "Not attacked: linkage." in page
-    assert "quick run" in page
+    summary = page[: page.index("<details>")]
+    assert "1 were conclusive" in summary
+    assert "no attack could tell what disease a public file shows." in summary
+    assert "quick run" in summary
+    assert "seen to work on" in summary
+    assert "codes: 0.900" in summary
 
 
 def test_scores_are_plotted_against_the_number_of_pairs(tmp_path):
@@ -55,44 +34,47 @@ def test_scores_are_plotted_against_the_number_of_pairs(tmp_path):
     assert page.count("data:image/svg+xml") == 1
 
 
-def test_a_failure_without_a_control_is_said_to_be_not_conclusive(tmp_path):
-    page = write(tmp_path, [result("attribute", "keystream", 0.5)])
-    assert "Not conclusive: attribute." in page
-    assert "Nobody without a key could tell" not in page
+def test_leaks_are_plotted_against_the_amount_of_noise(tmp_path):
+    leaks = [
+        result("attribute", f"ambiguation {share} %", value, pairs=500)
+        for share, value in ((25, 0.9), (50, 0.8), (100, 0.5))
+    ]
+    page = write(tmp_path, [*SAFE[1::2], *leaks])
+    assert "What ambiguation leaks, by the amount of noise" in page
+    assert page.count("data:image/svg+xml") == 1
+    tight = [result("attribute", f"ambiguation {share} %", 0.5) for share in (25, 100)]
+    assert "by the amount of noise" not in write(tmp_path, [*SAFE, *tight])
 
 
-def test_a_success_on_the_default_stands_in_the_first_line(tmp_path):
-    page = write(tmp_path, [*SAFE, result("sizes", "keystream", 0.9, kind="side channel")])
-    assert "gave something away: sizes" in page
-    assert "Something is given away beside the codes." in page
+def test_recovered_pictures_are_shown_and_the_best_of_them(tmp_path):
+    workspace, grey = Workspace(tmp_path), np.full((8, 8), 90, np.uint8)
+    for name in (pictures.ORIGINAL, "codes", "keystream"):
+        pictures.keep(workspace, "attribute", name, [grey])
+    pictures.keep_best(workspace, "attribute", "keystream", grey, grey)
+    page = write(tmp_path, SAFE)
+    assert "What attackers recovered" in page
+    assert page.count("data:image/webp") == 5
 
 
-def test_leaks_of_the_research_scheme_and_documented_ones_are_told(tmp_path):
-    page = write(
-        tmp_path,
-        [
-            *SAFE,
-            result("attribute", "ambiguation 100 %", 0.8, pairs=500),
-            result(
-                "order of files",
-                "documented: dates of files",
-                1.0,
-                kind="side channel",
-                notes="documented: a host sees when files arrive",
-            ),
-        ],
-    )
-    assert "do not use it for patients" in page
-    assert "some things can be told: dates of files." in page
+def test_sharpened_pictures_stand_beside_those_given(tmp_path):
+    workspace, grey = Workspace(tmp_path), np.full((8, 8), 90, np.uint8)
+    for name in (pictures.ORIGINAL, "preview", f"preview {pictures.GIVEN}"):
+        pictures.keep(workspace, "super-resolution", name, [grey])
+    page = write(tmp_path, inside("super-resolution", preview=0.9))
+    assert f"<small>{pictures.GIVEN}</small>" in page
+    assert page.count("data:image/webp") == 3
 
 
 def test_levels_are_compared_in_the_inside_view(tmp_path):
-    results = [
-        result("attribute", level, value, kind="inside view")
-        for level, value in (("original", 0.9), ("preview", 0.8), ("public", 0.5))
-    ]
-    page = write(tmp_path, [*SAFE, *results])
-    assert "Which level for which purpose" in page
+    page = write(tmp_path, [*SAFE, *inside("attribute", original=0.9, preview=0.8, public=0.5)])
+    assert "What key holders can find out" in page
+    assert "lowest level that gives it away" in page
+
+
+def test_what_is_folded_on_a_screen_is_printed(tmp_path):
+    page = write(tmp_path, SAFE)
+    printed = page[page.index("@media print") :]
+    assert "details::details-content { content-visibility: visible" in printed
 
 
 def test_the_page_loads_nothing(tmp_path):

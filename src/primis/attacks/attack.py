@@ -34,9 +34,15 @@ class Settings:
         Channels of the networks' first layers.
     images
         At most so many images of each split; None for all.
+    inside_images
+        The same for the inside view, whose images are protected at full size.
     targets
         Names out of `primis.attacks.targets.standard_targets` and ``planted_targets``; None for
-        all standard ones.
+        all. The inside view has levels instead, and only the public one of them if the default
+        scheme is the only target.
+    planted
+        Which of the attacks that learn also run against the planted targets, where ``targets``
+        does not say; None for all.
     column, negative, positive
         Label column and values of the two classes to tell apart.
     full_rate
@@ -49,11 +55,19 @@ class Settings:
 
     side: int = 128
     rate: float = 0.6
-    pairs: tuple[int, ...] = (50, 150)
-    epochs: int = 12
+    pairs: tuple[int, ...] = (50, 150, 400)
+    epochs: int = 5
     width: int = 16
     images: int | None = None
+    inside_images: int | None = 120
     targets: tuple[str, ...] | None = None
+    planted: tuple[str, ...] | None = (
+        "inversion",
+        "attribute",
+        "linkage",
+        "re-identification",
+        "verification",
+    )
     column: str = "label"
     negative: tuple[str, ...] = ("no_finding", "normal")
     positive: tuple[str, ...] = ("pneumonia", "pneumonia_bacterial", "pneumonia_viral")
@@ -63,7 +77,16 @@ class Settings:
 
     def quick(self) -> Settings:
         """Return settings that finish within minutes on two cores."""
-        return replace(self, side=64, rate=1.5, pairs=(), epochs=10, images=100)
+        return replace(
+            self,
+            side=64,
+            rate=1.5,
+            pairs=(),
+            epochs=10,
+            images=90,
+            inside_images=60,
+            planted=("inversion", "verification"),
+        )
 
 
 @dataclass(frozen=True)
@@ -78,12 +101,15 @@ class Attack:
         What it tries, in a few words.
     module
         Where its function ``run`` is; imported when it runs, since it may need torch.
+    version
+        Counted up when it changes what it finds, so that no older result is taken for it.
     """
 
     name: str
     kind: Kind
     summary: str
     module: str
+    version: int = 1
 
     def run(
         self, dataset: Dataset, workspace: Workspace, settings: Settings, report: Report

@@ -16,10 +16,17 @@ from primis.study.workspace import Workspace, make_folder
 
 FOLDER = "pictures"
 ORIGINAL = "original"
+GIVEN = "as given"
+"""Ends the name of pictures that an attack started from."""
+
+_BEST = "best"
 
 
 def keep(
-    workspace: Workspace, attack: str, name: str, pictures: Sequence[NDArray[np.uint8]]
+    workspace: Workspace,
+    attack: str,
+    name: str,
+    pictures: Sequence[NDArray[np.uint8]] | NDArray[np.uint8],
 ) -> None:
     """Write pictures (rows, columns) of an attack; ``name`` is a target, or `ORIGINAL`."""
     folder = workspace.folder / FOLDER
@@ -35,6 +42,23 @@ def find(folder: Path, attack: str, name: str) -> list[Path]:
     while (path := folder / FOLDER / file_name(attack, name, len(paths))).exists():
         paths.append(path)
     return paths
+
+
+def keep_best(
+    workspace: Workspace,
+    attack: str,
+    target: str,
+    original: NDArray[np.uint8],
+    recovered: NDArray[np.uint8],
+) -> None:
+    """Write what an attack recovered best from a target, and its original."""
+    keep(workspace, attack, f"{target} {_BEST}", [original, recovered])
+
+
+def find_best(folder: Path, attack: str, target: str) -> tuple[Path, Path] | None:
+    """Return the pictures of `keep_best`: the original and the recovered one."""
+    paths = find(folder, attack, f"{target} {_BEST}")
+    return (paths[0], paths[1]) if len(paths) > 1 else None
 
 
 def file_name(attack: str, name: str, number: int) -> str:

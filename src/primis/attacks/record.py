@@ -43,6 +43,11 @@ class AttackResult:
         Number of known pairs of image and public file he learns from; None if he does not learn.
     notes
         Anything a reader must know to judge the result.
+    either_way
+        Whether a score below the floor tells as much as one above it: who can tell the reverse
+        need only turn his guess around.
+    repeated
+        Score of a second run with fresh keys, where the first succeeded and was put to the test.
     """
 
     attack: str
@@ -55,11 +60,20 @@ class AttackResult:
     knowledge: str
     pairs: int | None
     notes: str = ""
+    either_way: bool = False
+    repeated: Interval | None = None
 
     @property
     def verdict(self) -> Literal["succeeds", "at the floor"]:
-        """``succeeds`` if the whole interval is above the floor."""
-        return "succeeds" if self.score.low > self.floor else "at the floor"
+        """``succeeds`` if all of the interval, and of the repeated one, is off the floor.
+
+        Off the floor is above it or, for scores that tell either way, on one side of it: the same
+        for both runs.
+        """
+        runs = [self.score, *filter(None, [self.repeated])]
+        above = all(run.low > self.floor for run in runs)
+        below = self.either_way and all(run.high < self.floor for run in runs)
+        return "succeeds" if above or below else "at the floor"
 
     def to_json(self) -> dict[str, Any]:
         """Return all fields and the verdict, ready for JSON."""
@@ -69,8 +83,11 @@ class AttackResult:
     def from_json(cls, fields: Mapping[str, Any]) -> AttackResult:
         """Return what `to_json` wrote."""
         given = {name: value for name, value in fields.items() if name != "verdict"}
-        score = {end: math.nan if at is None else at for end, at in given["score"].items()}
-        return cls(**{**given, "score": Interval(**score)})
+        given["floor"] = _number(given["floor"])
+        given["score"] = _interval(given["score"])
+        if given.get("repeated") is not None:
+            given["repeated"] = _interval(given["repeated"])
+        return cls(**given)
 
 
 def with_ceilings(results: list[AttackResult], clear: str) -> list[AttackResult]:
@@ -86,3 +103,12 @@ def with_ceilings(results: list[AttackResult], clear: str) -> list[AttackResult]
         else result
         for result in results
     ]
+
+
+def _interval(ends: Mapping[str, float | None]) -> Interval:
+    return Interval(**{end: _number(at) for end, at in ends.items()})
+
+
+def _number(value: float | None) -> float:
+    """Return what JSON, which has no NaN, had instead."""
+    return math.nan if value is None else value

@@ -71,6 +71,10 @@ class Published:
         The codes as a holder of the highest key knows them.
     pixels
         The original, uint8 (rows, columns).
+    header
+        That of a keystream file, as its payloads authenticate it.
+    key
+        Of the lowest level of a keystream file: to score guesses by, and to plant weak keys.
     """
 
     bands: tuple[Integers, ...]
@@ -80,6 +84,8 @@ class Published:
     bodies: tuple[bytes, ...] = field(repr=False)
     truth: SparseCodes = field(repr=False)
     pixels: Grey = field(repr=False)
+    header: bytes = field(repr=False, default=b"")
+    key: bytes = field(repr=False, default=b"")
 
     @property
     def data(self) -> bytes:
@@ -125,7 +131,7 @@ class RawCodes:
 
     def publish(self, pixels: Grey, seed: int) -> Published:  # noqa: ARG002
         """See `Target`."""
-        _, bodies = _sealed(pixels, self.rate)
+        _, bodies, _, _ = _sealed(pixels, self.rate)
         truth = read_bodies(bodies, pixels.shape)
         return Published(truth.values, truth.step, truth.offset, bodies, bodies, truth, pixels)
 
@@ -147,7 +153,8 @@ class SeparableNoise:
             noise = rng.integers(2 * top, 3 * top, values.shape, endpoint=True)
             noise *= rng.choice((-1, 1), values.shape)
             bands.append(np.where(values != 0, values, noise).astype(np.int32))
-        payload = b"".join(band.astype(">i4").tobytes() for band in bands)
+        width = ">i2" if 3 * top < 2**15 else ">i4"
+        payload = b"".join(band.astype(width).tobytes() for band in bands)
         return replace(clear, bands=tuple(bands), payloads=(payload,), bodies=())
 
 
@@ -189,7 +196,7 @@ class Ambiguation:
         ]
         truth = disambiguate(support, payloads[0])
         if self.share < 1:
-            payloads = tuple(band.astype(np.int8).tobytes() for band in bands[:AMBIGUATED_SCALES])
+            payloads = tuple(map(packed_trits, bands[:AMBIGUATED_SCALES]))
         return Published(tuple(bands), 1.0, 0, payloads, (), truth, pixels)
 
 
@@ -218,16 +225,18 @@ class Keystream:
 
     def publish(self, pixels: Grey, seed: int) -> Published:  # noqa: ARG002
         """See `Target`."""
-        payloads, clear = _sealed(pixels, self.rate)
+        payloads, clear, header, key = _sealed(pixels, self.rate)
         if self.reused_key:
             keys = [bytes([level]) * keystream.KEY_LENGTH for level in range(len(clear))]
-            payloads = tuple(keystream.seal(clear, keys, b""))
+            payloads, header, key = tuple(keystream.seal(clear, keys, b"")), b"", keys[0]
         bodies = tuple(_in_place_of_body(payload, level) for level, payload in enumerate(payloads))
         if self.open_preview:
             payloads, bodies = (clear[0], *payloads[1:]), (clear[0], *bodies[1:])
         seen = read_bodies(bodies, pixels.shape)
         truth = read_bodies(clear, pixels.shape)
-        return Published(seen.values, seen.step, seen.offset, payloads, bodies, truth, pixels)
+        return Published(
+            seen.values, seen.step, seen.offset, payloads, bodies, truth, pixels, header, key
+        )
 
 
 def standard_targets(rate: float = DEFAULT_RATE) -> Mapping[str, Target]:
@@ -247,11 +256,21 @@ def planted_targets(rate: float = DEFAULT_RATE) -> Mapping[str, Target]:
     return MappingProxyType({target.name: target for target in targets})
 
 
-def chosen(settings: Settings) -> list[Target]:
-    """Return the targets that the settings name."""
-    standard = standard_targets(settings.rate)
-    known = {**standard, **planted_targets(settings.rate)}
-    names = tuple(standard) if settings.targets is None else settings.targets
+def chosen(settings: Settings, attack: str | None = None) -> list[Target]:
+    """Return the targets that the settings name, or else those that are for an attack.
+
+    Raises
+    ------
+    UsageError
+        If they name an unknown one.
+    """
+    standard, planted = standard_targets(settings.rate), planted_targets(settings.rate)
+    known = {**standard, **planted}
+    names: Sequence[str] = tuple(known)
+    if settings.targets is not None:
+        names = settings.targets
+    elif attack is not None and settings.planted is not None and attack not in settings.planted:
+        names = tuple(standard)
     if unknown := [name for name in names if name not in known]:
         raise UsageError(f"{unknown[0]!r} is not a target", hint=f"targets are {', '.join(known)}")
     return [known[name] for name in names]
@@ -273,22 +292,29 @@ def read_bodies(bodies: Sequence[bytes], shape: tuple[int, int]) -> SparseCodes:
     return _codec().unpack(shape, [first[:usable], *bodies[1:]])
 
 
-def _sealed(pixels: Grey, rate: float) -> tuple[tuple[bytes, ...], tuple[bytes, ...]]:
-    """Protect an image by the keystream: payloads of the public file, and the bodies inside."""
+def _sealed(pixels: Grey, rate: float) -> tuple[tuple[bytes, ...], tuple[bytes, ...], bytes, bytes]:
+    """Protect an image: payloads, the bodies inside, the header, the key of the lowest level."""
     keyring = throwaway_keyring()
     protected = protect(image(pixels), keyring, name="target", rate=rate, threads=1)
     file = container.parse(protected.data)
     top = len(file.payloads) - 1
-    key = keyring.image_key(protected.image_id, top).material
-    assert isinstance(key, bytes)
-    return file.payloads, tuple(
-        keystream.open_levels(file.payloads, top, key, file.header.to_bytes())
-    )
+    lowest, highest = (keyring.image_key(protected.image_id, level).material for level in (0, top))
+    assert isinstance(lowest, bytes)
+    assert isinstance(highest, bytes)
+    header = file.header.to_bytes()
+    bodies = tuple(keystream.open_levels(file.payloads, top, highest, header))
+    return file.payloads, bodies, header, lowest
 
 
 def _in_place_of_body(payload: bytes, level: int) -> bytes:
     start = keystream.KEY_LENGTH if level else 0
     return payload[start : -keystream.TAG_LENGTH]
+
+
+def packed_trits(band: Integers) -> bytes:
+    """Pack values -1, 0 and 1 as densely as fixed places go: five digits to base 3 in a byte."""
+    digits = np.pad(band.ravel() + 1, (0, -band.size % 5)).reshape(-1, 5)
+    return bytes((digits @ 3 ** np.arange(5)).astype(np.uint8))
 
 
 def _ones(layout: Layout) -> SparseCodes:

@@ -1,20 +1,26 @@
-"""What results mean together: a failure counts only where the same attack was seen to succeed."""
+"""What results mean together.
+
+A failure counts only where the same attack was seen to succeed. A success on the default scheme
+counts only if it is seen again with fresh keys: see `repeated`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from primis.attacks.record import AttackResult
+from primis.attacks.record import LEVEL, AttackResult
+from primis.study.renditions import ORIGINAL, PUBLIC
+from primis.study.statistics import Interval
 
 Role: TypeAlias = Literal["default", "research", "documented", "control", "level"]
 Outcome: TypeAlias = Literal["succeeds", "at the floor", "not conclusive"]
 
 DEFAULT, RESEARCH = "keystream", "ambiguation"
 DOCUMENTED, PLANTED = "documented: ", "planted: "
-_TOP_LEVEL = "original"
 
 
 def role(result: AttackResult) -> Role:
@@ -29,10 +35,12 @@ def role(result: AttackResult) -> Role:
     ``control``
         A weak target, or a defect planted in the default: attacks must succeed.
     ``level``
-        In the inside view, what a key holder sees.
+        In the inside view, what a key holder sees. What those without a key see is the default.
     """
+    if result.target.startswith(PLANTED):
+        return "control"
     if result.kind == "inside view":
-        return "level"
+        return "default" if result.target == PUBLIC else "level"
     if result.target == DEFAULT:
         return "default"
     if result.target.startswith(RESEARCH):
@@ -69,14 +77,17 @@ class Finding:
             target
             for target in self.targets
             if (result := self.strongest(target)).verdict == "succeeds"
-            and (role(result) == "control" or (role(result), target) == ("level", _TOP_LEVEL))
+            and (role(result) == "control" or (role(result), target) == ("level", ORIGINAL))
         ]
 
     def strongest(self, target: str) -> AttackResult:
-        """Return the result with most pairs."""
+        """Return the result with most pairs: on the default, of those that succeed if any does."""
         return max(
             (result for result in self.results if result.target == target),
-            key=lambda result: result.pairs or 0,
+            key=lambda result: (
+                role(result) == "default" and result.verdict == "succeeds",
+                result.pairs or 0,
+            ),
         )
 
     def outcome(self, target: str) -> Outcome:
@@ -113,6 +124,91 @@ def broken(found: Sequence[Finding]) -> list[Finding]:
         finding
         for finding in found
         if any(
-            role(result) == "default" and result.verdict == "succeeds" for result in finding.results
+            role(result) == "default" and finding.outcome(result.target) == "succeeds"
+            for result in finding.results
         )
     ]
+
+
+def to_repeat(result: AttackResult) -> bool:
+    """Tell whether a result is a success on the default scheme, to be seen again or taken back."""
+    return role(result) == "default" and result.verdict == "succeeds" and result.repeated is None
+
+
+def repeated(first: Sequence[AttackResult], second: Sequence[AttackResult]) -> list[AttackResult]:
+    """Put successes on the default scheme to the test.
+
+    Parameters
+    ----------
+    first
+        Results of an attack.
+    second
+        Those of the same attack with fresh keys. A result is compared with that of the same
+        measure, target and place among the numbers of pairs.
+
+    Returns
+    -------
+    list of AttackResult
+        ``first``, the successes with the score of the second run, moved by the difference of the
+        floors, since either run measures its own. One that the second run lacks stands as it is.
+    """
+    others = dict(_placed(second))
+    return [
+        replace(result, repeated=_above(result.floor, other))
+        if to_repeat(result) and (other := others.get(place))
+        else result
+        for place, result in _placed(first)
+    ]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many intervals on the default scheme lie off their floor, and how many would by chance.
+
+    Parameters
+    ----------
+    results
+        All whose score could be computed.
+    once, twice
+        Those off the floor in the first run, and in the repetition, too.
+    expected
+        Of ``results``, off the floor in the first run if nothing leaks.
+    """
+
+    results: int
+    once: int
+    twice: int
+    expected: float
+
+
+def tally(found: Iterable[Finding]) -> Tally:
+    """Count the results on the default scheme."""
+    judged = [
+        result
+        for finding in found
+        for result in finding.results
+        if role(result) == "default" and not math.isnan(result.score.low + result.floor)
+    ]
+    once = [result for result in judged if replace(result, repeated=None).verdict == "succeeds"]
+    return Tally(
+        results=len(judged),
+        once=len(once),
+        twice=sum(result.repeated is not None and result.verdict == "succeeds" for result in once),
+        expected=sum((1 - LEVEL) / (1 if result.either_way else 2) for result in judged),
+    )
+
+
+def _placed(
+    results: Iterable[AttackResult],
+) -> Iterator[tuple[tuple[str, str, str, int], AttackResult]]:
+    """Yield results by place within attack, measure and target: numbers of pairs may differ."""
+    seen: Counter[tuple[str, str, str]] = Counter()
+    for result in results:
+        group = (result.attack, result.metric, result.target)
+        yield (*group, seen[group]), result
+        seen[group] += 1
+
+
+def _above(floor: float, result: AttackResult) -> Interval:
+    score, shift = result.score, floor - result.floor
+    return Interval(score.value + shift, score.low + shift, score.high + shift)

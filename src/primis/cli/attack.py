@@ -124,14 +124,13 @@ def prepare(
 
     from primis.attacks.attack import Settings
     from primis.evaluate.plan import parse_task, plan_own
-    from primis.study.dataset import load_dataset
 
-    dataset = load_dataset(images, labels)
+    plan = plan_own(images, labels, tasks=[parse_task(task)] if task else ())
+    dataset, tasks = plan.dataset, plan.tasks
     settings = Settings(processes=options.processes(jobs, len(dataset)))
     if targets:
         names = tuple(name.strip() for name in targets.split(";"))
         settings = replace(settings, targets=names)
-    tasks = [parse_task(task)] if task else plan_own(images, labels).tasks
     if tasks:
         chosen = tasks[0]
         settings = replace(

@@ -26,7 +26,8 @@ from primis.cli.attack import RESEARCH, images, labels, prepare, say_left_out, t
     "--masks",
     type=options.FOLDER,
     metavar="DIR",
-    help="Folder of 8-bit masks, named as the images, one value per structure.",
+    help="Folder of 8-bit masks, named as the images or in the column mask, one value per "
+    "structure.",
 )
 @task
 @click.option(

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from primis.attacks.verdicts import broken
+from primis.attacks.verdicts import Finding
 from primis.errors import InputError
 from primis.files import read_bounded, write_atomically
-from primis.report import attacks, evaluation
+from primis.report import attack_findings, attack_inside, attacks, evaluation, levels
+from primis.report.attack_tables import default_table
 from primis.report.page import (
     Block,
-    Cell,
     Command,
-    Details,
     Facts,
     Page,
     Prose,
     Section,
     Statement,
     Statements,
-    Table,
-    number,
     render,
 )
 
 AUDIT_REPORT, ATTACKS_REPORT = "audit.html", "attacks.html"
 
 _ATTACKS = "attacks.json"
-_LEVELS = ("original", "full", "diagnostic", "preview", "public")
 _TO_SIGN = (
     "Data set and purpose",
     "Levels handed out, and to whom",
@@ -66,7 +62,7 @@ def write_report(folder: Path, name: str) -> Path:
     evaluated = _read(folder / evaluation.DOCUMENT) if name == AUDIT_REPORT else None
     attacked = _read(folder / _ATTACKS)
     try:
-        html = render(_page(attacked, evaluated, folder))
+        html = render(page(attacked, evaluated, folder))
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{folder} holds no audit that this release reads") from error
     write_atomically(folder / name, html.encode(), overwrite=True)
@@ -83,11 +79,13 @@ def _read(path: Path) -> Document:
     return document
 
 
-def _page(attacked: Document, evaluated: Document | None, folder: Path) -> Page:
+def page(attacked: Document, evaluated: Document | None, folder: Path) -> Page:
+    """Lay out attacks, and an evaluation if there is one; `folder` holds the pictures."""
     data = attacked["dataset"]
-    sections = _summary(attacked, evaluated)
-    if matrix := _levels(attacked, evaluated):
-        sections.append(matrix)
+    found = attacks.results(attacked)
+    sections = _summary(attacked, evaluated, found)
+    if by_level := levels.section(evaluated, found, side=attacked["settings"]["side"]):
+        sections.append(by_level)
     sections += attacks.sections(attacked, folder)
     if evaluated:
         sections += evaluation.sections(evaluated, folder)
@@ -100,48 +98,46 @@ def _page(attacked: Document, evaluated: Document | None, folder: Path) -> Page:
     )
 
 
-def _summary(attacked: Document, evaluated: Document | None) -> list[Section]:
+def _summary(
+    attacked: Document, evaluated: Document | None, found: Sequence[Finding]
+) -> list[Section]:
     """Lay out the first page: in plain words, and to be signed."""
+    parts = []
+    if evaluated:
+        kept = Section(
+            "What authorised users keep",
+            [Statements(evaluation.findings(evaluated))],
+            lead="Numbers in brackets are 95 % intervals over patients.",
+        )
+        parts.append(kept)
+    if beyond := attack_inside.findings(found):
+        parts.append(
+            Section(
+                "What key holders can find out",
+                [Statements(beyond)],
+                lead="Encryption keeps others out. Whoever holds a key can use what he sees for "
+                "another purpose than it was given for, and pass it on.",
+            )
+        )
     public = Section(
         "What everybody else gets",
         [
-            Statements([*attacks.findings(attacked), *_caveats(attacked)]),
-            Details(
-                "What each attack got from the default, and what it was seen to work on",
-                [attacks.default_table(attacks.results(attacked))],
-            ),
+            Statements([*attack_findings.findings(attacked, found), *_caveats(attacked)]),
+            default_table(found),
             Prose(
                 [
                     "An attack counts only if it was seen to work in this very run: on codes that "
                     "are not hidden, on noise that sticks out, or on a defect planted for it. What "
                     "no attack here finds may still be found by another; that nothing can be found "
-                    "without a key rests on AES-256. Whoever holds a key can pass on what he sees."
+                    "without a key rests on AES-256."
                 ]
             ),
         ],
-        lead=_in_one_line(attacked),
+        lead=attack_findings.headline(attacked, found),
     )
     if not evaluated:
-        return [public]
-    kept = Section(
-        "What authorised users keep",
-        [Statements(evaluation.findings(evaluated))],
-        lead="Numbers in brackets are 95 % intervals over patients.",
-    )
-    return [kept, public, Section("Read and accepted", [Facts(dict.fromkeys(_TO_SIGN, ""))])]
-
-
-def _in_one_line(attacked: Document) -> str:
-    found = attacks.results(attacked)
-    if lost := broken(found):
-        names = ", ".join(dict.fromkeys(finding.attack for finding in lost))
-        return (
-            f"The default scheme gave something away: {names}. Do not publish before it is mended."
-        )
-    return (
-        "Without a key, no attack got more from a file published in the default way than a guess "
-        "without the file."
-    )
+        return [public, *parts]
+    return [*parts, public, Section("Read and accepted", [Facts(dict.fromkeys(_TO_SIGN, ""))])]
 
 
 def _caveats(attacked: Document) -> Iterator[Statement]:
@@ -151,64 +147,6 @@ def _caveats(attacked: Document) -> Iterator[Statement]:
             "This is a quick run: a first impression, not evidence.",
             "Few images, reduced in size, and small networks. Intervals are wide.",
         )
-
-
-def _levels(attacked: Document, evaluated: Document | None) -> Section | None:
-    rows = [
-        *(_tasks(evaluated) if evaluated else ()),
-        *attacks.inside_rows(attacks.results(attacked)),
-    ]
-    if not rows:
-        return None
-    return Section(
-        "Which level for which purpose",
-        [
-            Table(
-                ["what can be done", *_LEVELS[:-1], "no key"],
-                rows,
-                caption="Above: what authorised users want to do, by network or measure. Below: "
-                "what a key holder could find out beyond his purpose. Hand out the lowest level "
-                "that serves the purpose.",
-            )
-        ],
-        lead="The same question asked of each level.",
-    )
-
-
-def _tasks(evaluated: Document) -> Iterator[list[str | Cell]]:
-    """Yield rows of the tasks of an evaluation, by level."""
-    parts = evaluated["parts"]
-    for result in parts.get("fidelity", ()):
-        rate = next(iter(result["rates"])) if len(result["rates"]) == 1 else "medium"
-        rows = [row for row in result["rows"] if row["rate"] == rate and row["codec"] == "primis"]
-        yield _row(
-            "closeness to the original, PSNR (dB)", {r["rendition"]: r["psnr"] for r in rows}, 1
-        )
-    for result in parts.get("classification", ()):
-        scores = {
-            score["tested_on"]: score["auc"]
-            for score in result["scores"]
-            if score["input"] == "pixels" and score["trained_on"] == "original"
-        }
-        yield _row(f"diagnosis: {result['title']}, AUC", scores)
-    for result in parts.get("segmentation", ()):
-        for structure in result["structures"]:
-            scores = {
-                score["tested_on"]: score["mean"]
-                for score in result["scores"]
-                if score["structure"] == structure and score["trained_on"] == "original"
-            }
-            yield _row(f"outline of {structure}, Dice", scores)
-    for result in parts.get("texture", ()):
-        shares = {level: record["surviving"] for level, record in result["levels"].items()}
-        yield _row("texture features that agree, share", shares)
-
-
-def _row(title: str, scores: Mapping[str, Any], digits: int = 3) -> list[str | Cell]:
-    return [
-        title,
-        *(number(scores[level]["value"] if level in scores else None, digits) for level in _LEVELS),
-    ]
 
 
 def _provenance(attacked: Document, evaluated: Document | None) -> Section:

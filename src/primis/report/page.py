@@ -55,11 +55,12 @@ class Statements:
 
 @dataclass(frozen=True)
 class Cell:
-    """Text of a table cell with a tone; `title` is shown on hovering."""
+    """Text of a table cell with a tone; `title` is shown on hovering, `note` small below."""
 
     text: str
     tone: Tone = "plain"
     title: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class Command:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks that stay folded until the reader wants them."""
+    """Blocks that stay folded until the reader wants them; printed unfolded."""
 
     summary: str
     blocks: Sequence[Block]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primis.attacks.record import LEVEL, AttackResult
-from primis.attacks.side_channels.publication import Victims
+from primis.attacks.side_channels.publication import Victims, concordance, share_of
 from primis.attacks.targets import image
 from primis.batch import Published, protect_files
 from primis.images.raster import encode_png
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from primis.study.dataset import Dataset
     from primis.study.workspace import Workspace
 
-Ranks = NDArray[np.intp]
+Ranks = NDArray[np.int64]
 
 
 def run(dataset: Dataset, _: Workspace, settings: Settings, report: Report) -> list[AttackResult]:
@@ -50,11 +50,12 @@ def folder(victims: Victims) -> list[AttackResult]:
             kind="side channel",
             target=target,
             metric=f"chance to tell by {what} which of two images came first",
-            score=bootstrap(_concordance, victims.patients, positions, ranks, level=LEVEL),
+            score=bootstrap(concordance, victims.patients, positions, ranks, level=LEVEL),
             floor=0.5,
             ceiling=1.0,
             knowledge=f"{what} of the public files",
             pairs=None,
+            either_way=True,
         )
         for target, what, ranks in (
             ("keystream", "names", _ranks(names)),
@@ -73,7 +74,7 @@ def folder(victims: Victims) -> list[AttackResult]:
             kind="side channel",
             target=target,
             metric="share of files that name their input",
-            score=bootstrap(np.mean, victims.patients, _named(seen, inputs), level=LEVEL),
+            score=share_of(_named(seen, inputs)),
             floor=0.0,
             ceiling=1.0,
             knowledge="names and content of the public files",
@@ -103,16 +104,9 @@ def _input_name(index: int, victims: Victims) -> str:
 
 
 def _ranks(values: Sequence[Any]) -> Ranks:
-    return np.unique(np.asarray(values), return_inverse=True)[1]
+    return np.unique(np.asarray(values), return_inverse=True)[1].astype(np.int64)
 
 
-def _concordance(truth: Ranks, guess: Ranks) -> float:
-    """Share of pairs in one order in both, ties half; Kendall's tau is twice this minus one."""
-    one, other = (np.sign(np.subtract.outer(order, order)) for order in (truth, guess))
-    apart = one != 0
-    return float(np.mean(1 + one[apart] * other[apart]) / 2) if apart.any() else float("nan")
-
-
-def _named(contents: Sequence[bytes], names: Sequence[bytes]) -> NDArray[np.float64]:
+def _named(contents: Sequence[bytes], names: Sequence[bytes]) -> list[bool]:
     stems = [name.removesuffix(b".png") for name in names]
-    return np.array([any(stem in content for stem in stems) for content in contents], float)
+    return [any(stem in content for stem in stems) for content in contents]

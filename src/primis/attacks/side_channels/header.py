@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from primis.attacks.record import AttackResult
-from primis.attacks.side_channels.publication import Publication, Victims
+from primis.attacks.side_channels.publication import Publication, Victims, share_of
 from primis.container import Header
-from primis.study.statistics import Interval
 
 if TYPE_CHECKING:
     from primis.attacks.attack import Report, Settings
@@ -25,10 +25,10 @@ def run(dataset: Dataset, _: Workspace, settings: Settings, report: Report) -> l
 
 
 def header_fields(publication: Publication) -> list[AttackResult]:
-    """Count header fields, other than the random image id, that differ among images of one shape.
+    """Count images whose header, but for the random image id, is not that of most images.
 
-    A field that is the same in all files of one owner, shape and rate tells nothing about any.
-    The planted leak rounds each image's brightness into the field `rows`.
+    A header that all files of one owner, shape and rate share tells nothing about any. The planted
+    leak rounds each image's brightness into the field `rows`.
     """
     headers = [Header.parse(file) for file in publication.files]
     leaking = [
@@ -40,24 +40,27 @@ def header_fields(publication: Publication) -> list[AttackResult]:
             attack="header fields",
             kind="side channel",
             target=target,
-            metric="fields that differ between images",
-            score=Interval(len(differing), len(differing), len(differing)),
+            metric="share of images told apart",
+            score=share_of(_unusual(seen)),
             floor=0.0,
-            ceiling=None,
+            ceiling=1.0,
             knowledge="the clear headers of public files of one owner, shape and rate",
             pairs=None,
-            notes=f"differing: {', '.join(differing) or 'none'}",
+            notes=f"fields that differ: {', '.join(_differing(seen)) or 'none'}",
         )
-        for target, differing in (
-            ("keystream", _differing(headers)),
-            ("planted: brightness in header", _differing(leaking)),
+        for target, seen in (
+            ("keystream", headers),
+            ("planted: brightness in header", leaking),
         )
     ]
+
+
+def _unusual(headers: Sequence[Header]) -> list[bool]:
+    clear = [replace(header, image_id=bytes(len(header.image_id))) for header in headers]
+    usual, _ = Counter(clear).most_common(1)[0]
+    return [header != usual for header in clear]
 
 
 def _differing(headers: Sequence[Header]) -> list[str]:
-    records = [
-        {name: value for name, value in asdict(header).items() if name != "image_id"}
-        for header in headers
-    ]
-    return [name for name in records[0] if len({record[name] for record in records}) > 1]
+    names = [field.name for field in fields(Header) if field.name != "image_id"]
+    return [name for name in names if len({getattr(header, name) for header in headers}) > 1]

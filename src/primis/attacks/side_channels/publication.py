@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primis.api import protect
+from primis.attacks.record import LEVEL
 from primis.attacks.targets import image
 from primis.errors import InputError
 from primis.keys import Keyring
 from primis.obfuscation import Scheme
 from primis.study.dataset import read_pixels
 from primis.study.renditions import throwaway_keyring
+from primis.study.statistics import Interval, share
 
 if TYPE_CHECKING:
     from primis.attacks.attack import Settings
@@ -113,6 +115,25 @@ def cut(pixels: Sequence[Pixels], side: int) -> list[Pixels]:
         p[(p.shape[0] - rows) // 2 :, (p.shape[1] - columns) // 2 :][:rows, :columns]
         for p in pixels
     ]
+
+
+def share_of(hits: Iterable[object]) -> Interval:
+    """Estimate the share of hits among images, each of another patient and so independent."""
+    counted = [bool(hit) for hit in hits]
+    return share(sum(counted), len(counted), LEVEL)
+
+
+def equal_bits(one: bytes, other: bytes) -> float:
+    """Share of bits in which two byte strings of one length agree."""
+    bits = [np.unpackbits(np.frombuffer(data, dtype=np.uint8)) for data in (one, other)]
+    return float(np.mean(bits[0] == bits[1]))
+
+
+def concordance(truth: NDArray[np.int64], guess: NDArray[np.int64]) -> float:
+    """Share of pairs in one order in both, ties half; Kendall's tau is twice this minus one."""
+    one, other = (np.sign(np.subtract.outer(order, order)) for order in (truth, guess))
+    apart = one != 0
+    return float(np.mean(1 + one[apart] * other[apart]) / 2) if apart.any() else float("nan")
 
 
 def lossless_sizes(pixels: Sequence[Pixels]) -> NDArray[np.int64]:

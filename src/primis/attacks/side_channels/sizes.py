@@ -56,6 +56,7 @@ def sizes(plain: Publication, with_original: Publication) -> list[AttackResult]:
             knowledge=_KNOWLEDGE,
             pairs=None,
             notes=notes,
+            either_way=True,
         )
         for target, lengths, notes in (
             ("keystream", _lengths(plain), _distinct(plain)),

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from primis import container
-from primis.attacks.record import LEVEL, AttackResult
-from primis.attacks.side_channels.publication import Publication, Victims
+from primis.attacks.record import AttackResult
+from primis.attacks.side_channels.publication import Publication, Victims, share_of
 from primis.errors import PrimisError
 from primis.keys import Grant
 from primis.keys.derive import image_key
 from primis.obfuscation import Level, keystream
 from primis.obfuscation.keystream import KEY_LENGTH
-from primis.study.statistics import bootstrap
 
 if TYPE_CHECKING:
     from primis.attacks.attack import Report, Settings
@@ -29,45 +26,64 @@ def run(dataset: Dataset, _: Workspace, settings: Settings, report: Report) -> l
     """See `primis.attacks.attack.Attack`."""
     victims = Victims.of(dataset, settings)
     report("trying lower keys")
-    publication = victims.publish()
+    publication = victims.publish(original=True)
     return [*upward(publication), *grants(publication)]
 
 
 def upward(publication: Publication) -> list[AttackResult]:
-    """Try to open upper levels with a preview key and all that it opens.
+    """Try to open upper levels with the key of a lower one and all that it opens.
 
-    Guesses at the key above: the key itself, hashes and derivations of it, and every 32 bytes of
-    the opened level. The planted leak derives each upper key from the one below.
+    Guesses at a key above: the keys below, hashes and derivations of them, and every 32 bytes of
+    the opened levels. The planted leak derives each upper key from the lowest.
+
+    Parameters
+    ----------
+    publication
+        With the level `original`, so that a key of level full has something above it.
     """
-    shares: dict[str, list[float]] = {"keystream": [], "planted: upper key from lower": []}
+    fell: dict[str, list[bool]] = {"keystream": [], "planted: upper key from lower": []}
     for file, image_id in zip(publication.files, publication.ids, strict=True):
         parsed = container.parse(file)
         header = parsed.header.to_bytes()
-        held = [publication.keyring.image_key(image_id, n) for n in range(len(parsed.payloads))]
-        keys = [key.material for key in held if isinstance(key.material, bytes)]
+        made = [publication.keyring.image_key(image_id, n) for n in range(len(parsed.payloads))]
+        keys = [key.material for key in made if isinstance(key.material, bytes)]
         bodies = keystream.open_levels(parsed.payloads, len(keys) - 1, keys[-1], header)
         chained = [keys[0], *(image_key(keys[0], image_id, n) for n in range(1, len(keys)))]
         planted = keystream.seal(bodies, chained, header)
-        for payloads, opened in zip((parsed.payloads, planted), shares.values(), strict=True):
-            guesses = list(_guesses(keys[0], bodies[0], image_id))
-            upper = range(1, len(keys))
-            opened.append(
-                float(np.mean([_opens(payloads, level, guesses, header) for level in upper]))
-            )
+        for payloads, held, opened in zip(
+            (parsed.payloads, planted), (keys, chained), fell.values(), strict=True
+        ):
+            opened.append(_climbs(payloads, held, bodies, image_id, header))
     return [
         AttackResult(
             attack="lower key against upper levels",
             kind="side channel",
             target=target,
-            metric="share of upper levels opened",
-            score=bootstrap(np.mean, publication.patients, np.array(opened), level=LEVEL),
+            metric="share of images of which an upper level opened",
+            score=share_of(opened),
             floor=0.0,
             ceiling=1.0,
-            knowledge="the preview key of the image, and what it opens",
+            knowledge="the key of a lower level of the image, and what it opens",
             pairs=None,
         )
-        for target, opened in shares.items()
+        for target, opened in fell.items()
     ]
+
+
+def _climbs(
+    payloads: Sequence[bytes],
+    keys: Sequence[bytes],
+    bodies: Sequence[bytes],
+    image_id: bytes,
+    header: bytes,
+) -> bool:
+    """Tell whether the level above any level opens with what that one and those below hold."""
+    guesses: list[bytes] = []
+    for level, (key, body) in enumerate(zip(keys[:-1], bodies, strict=False)):
+        guesses += _guesses(key, body, image_id)
+        if _opens(payloads, level + 1, guesses, header):
+            return True
+    return False
 
 
 def grants(publication: Publication) -> list[AttackResult]:
@@ -96,9 +112,7 @@ def grants(publication: Publication) -> list[AttackResult]:
                 kind="side channel",
                 target=target,
                 metric="share of other images opened above preview",
-                score=bootstrap(
-                    np.mean, publication.patients[half:], np.array(opened, float), level=LEVEL
-                ),
+                score=share_of(opened),
                 floor=0.0,
                 ceiling=1.0,
                 knowledge=f"full grants of {half} images and a preview grant of all",
@@ -116,7 +130,8 @@ def _opened_by(file: bytes, image_id: bytes, held: Iterable[Grant]) -> bool:
         materials += [key for keys in grant.keys.values() for key in keys]
         materials += grant.secrets
     guesses = [guess for material in materials for guess in _guesses(material, b"", image_id)]
-    return any(_opens(parsed.payloads, level, guesses, header) for level in (1, 2))
+    upper = range(1, len(parsed.payloads))
+    return any(_opens(parsed.payloads, level, guesses, header) for level in upper)
 
 
 def _guesses(key: bytes, opened: bytes, image_id: bytes) -> Iterator[bytes]:
@@ -133,8 +148,7 @@ def _guesses(key: bytes, opened: bytes, image_id: bytes) -> Iterator[bytes]:
         yield opened[start : start + KEY_LENGTH]
 
 
-def _opens(payloads: Iterable[bytes], level: int, guesses: Iterable[bytes], header: bytes) -> bool:
-    payloads = list(payloads)
+def _opens(payloads: Sequence[bytes], level: int, guesses: Iterable[bytes], header: bytes) -> bool:
     for guess in guesses:
         try:
             keystream.open_levels(payloads, level, guess, header)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -67,7 +69,7 @@ class MapReader(nn.Module):
         super().__init__()
         self.prior = nn.Parameter(torch.from_numpy(prior), requires_grad=False)
         self.weights = nn.Parameter(torch.from_numpy(weights))
-        self.unet = _silent_unet(channels, len(prior), width)
+        self.unet = silent_unet(channels, len(prior), width)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (n, channels, rows, columns) to (n, outputs, rows, columns)."""
@@ -76,9 +78,9 @@ class MapReader(nn.Module):
         return result
 
 
-def _silent_unet(channels: int, outputs: int, width: int) -> UNet:
+def silent_unet(channels: int, outputs: int, width: int, depth: int = 4) -> UNet:
     """Make a U-Net whose output is zero to begin with."""
-    unet = UNet(channels, outputs, width)
+    unet = UNet(channels, outputs, width, depth)
     nn.init.zeros_(unet.head.weight)
     if unet.head.bias is not None:
         nn.init.zeros_(unet.head.bias)
@@ -132,7 +134,8 @@ def learn_map(
     def build() -> nn.Module:
         return MapReader(inputs.shape[1], scene.settings.width, prior, weights)
 
-    return predict(learn(scene, build, inputs, targets, loss, batch=8), inputs[scene.test])
+    model = learn(scene, build, inputs, targets, loss, batch=8, start_counts=True)
+    return predict(model, inputs[scene.test])
 
 
 def learn(
@@ -146,6 +149,8 @@ def learn(
     train: NDArray[np.intp] | None = None,
     check: NDArray[np.intp] | None = None,
     batch: int = 32,
+    epochs: int | None = None,
+    start_counts: bool = False,
 ) -> nn.Module:
     """Train a network on the known pairs and stop by the held-out ones among them.
 
@@ -165,6 +170,11 @@ def learn(
         Positions in ``inputs`` and ``targets``; default: those of the scene.
     batch
         Size of a batch.
+    epochs
+        Default: those of the settings.
+    start_counts
+        Whether the network as it is built is a candidate, too: training then makes no worse, as far
+        as the held-out pairs tell.
     """
     train = scene.train if train is None else train
     check = scene.check if check is None else check
@@ -179,15 +189,20 @@ def learn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(scene.settings.seed)
         model = build()
+    start, start_score = None, -math.inf
+    if start_counts and len(check):
+        start, start_score = copy.deepcopy(model.state_dict()), validate(model)
     fit(
         model,
         inputs[train],
         targets[train],
         loss,
-        epochs=scene.settings.epochs,
+        epochs=epochs or scene.settings.epochs,
         seed=scene.settings.seed,
         batch=batch,
         validate=validate if len(check) else None,
         report=lambda line: scene.report(f"{scene.name}: {line}"),
     )
+    if start is not None and validate(model) <= start_score:
+        model.load_state_dict(start)
     return model

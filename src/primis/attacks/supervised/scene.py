@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from functools import cache, cached_property, partial
 from typing import Any, TypeAlias
 
@@ -12,19 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primis.attacks.attack import Report, Settings
+from primis.attacks.identity import identity
 from primis.attacks.pictures import slug
 from primis.attacks.record import AttackResult, with_ceilings
 from primis.attacks.supervised.corpus import Corpus, publish
-from primis.attacks.targets import RawCodes, chosen
-from primis.codec.codec import Codec
+from primis.attacks.targets import RawCodes, chosen, planted_targets
 from primis.errors import InputError
-from primis.study.dataset import SPLITS, Case, Dataset, content
+from primis.study.dataset import SPLITS, Case, Dataset
 from primis.study.workspace import Workspace
 
 CHECK_SHARE = 0.2
 """Share of the known pairs by which the attacker decides when to stop learning."""
 
-_CHOICES = ("pairs", "targets", "processes")  # settings that change no result
+_VERSION = 2  # counted up when what attackers learn, or how they are scored, changes
+_CHOICES = ("pairs", "targets", "planted", "images", "inside_images")  # change no single result
 
 Indices: TypeAlias = NDArray[np.intp]
 
@@ -92,7 +93,7 @@ def against_targets(
     settings: Settings,
     report: Report,
 ) -> list[AttackResult]:
-    """Run an attack against every target with every number of pairs.
+    """Run an attack against every target with every number of pairs, planted ones with all pairs.
 
     The ceiling of a result, where the attack gives none, is what the same attack with as many pairs
     got from raw codes.
@@ -107,9 +108,11 @@ def against_targets(
     cases = selected(dataset, settings)
     corpora = {
         target.name: partial(publish, cases, target, settings, workspace, report)
-        for target in chosen(settings)
+        for target in chosen(settings, attack)
     }
-    results = run_scenes(attack, attempt, corpora, cases, workspace, settings, report)
+    results = run_scenes(
+        attack, attempt, corpora, cases, workspace, settings, report, no_curve=planted_targets()
+    )
     if not results:
         raise InputError(f"{dataset.name} has too few images, labels or patients for {attack}")
     return with_ceilings(results, RawCodes().name)
@@ -123,26 +126,24 @@ def run_scenes(
     workspace: Workspace,
     settings: Settings,
     report: Report,
+    *,
+    no_curve: Collection[str] = (),
 ) -> list[AttackResult]:
-    """Run an attack against corpora, made when needed, with every number of pairs."""
-    identity = {
-        **{name: value for name, value in asdict(settings).items() if name not in _CHOICES},
-        "cases": [
-            [content(case.path), case.patient, case.split, case.labels.get(settings.column)]
-            for case in cases
-        ],
-        "model": Codec.default(1).model.digest.hex(),
-    }
+    """Run an attack against corpora, made when needed, with every number of pairs.
+
+    Those of ``no_curve`` are attacked with all pairs only.
+    """
+    identifying = identity(cases, settings, _VERSION, but=_CHOICES)
     known = sum(case.split != "test" for case in cases)
     amounts = (*(pairs for pairs in settings.pairs if pairs < known), known)
     results = []
     for target, make in corpora.items():
         corpus = cache(make)
-        for pairs in amounts:
+        for pairs in amounts[-1:] if target in no_curve else amounts:
             report(f"{attack}: {target}, {pairs} pairs")
             kept = workspace.result(
                 slug(f"{attack} {target} {pairs}"),
-                {**identity, "attack": attack, "target": target, "pairs": pairs},
+                {**identifying, "attack": attack, "target": target, "pairs": pairs},
                 partial(_compute, attempt, corpus, pairs, workspace, settings, report),
             )
             results += [AttackResult.from_json(fields) for fields in kept]

@@ -2,29 +2,76 @@
 
 A predictor that ignores its input still knows what images look like: it has learned the mean image,
 or where true values are common. Comparing it with some other such guess would call the difference
-of two blind guesses a success. So the floor is measured on the predictor itself, made blind: for
-every image the mean of what it predicts from the files of all others.
+of two blind guesses a success. So the floor is measured on the predictor itself, given the wrong
+file: what it predicts from files of other patients. If files tell nothing, right and wrong ones are
+exchangeable.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from primis.attacks.record import LEVEL
+from primis.errors import InputError
 from primis.study.statistics import Interval, auc, bootstrap
 
 Floats = NDArray[Any]
 
 
-def blind(predictions: Floats) -> Floats:
-    """Return, for each of n >= 2 predictions (n, ...), the mean of all the others."""
-    count = len(predictions)
-    return np.asarray((predictions.sum(axis=0, keepdims=True) - predictions) / (count - 1))
+_WRONG_FILES = 4
+
+
+def from_wrong_files(
+    score: Callable[[Floats, Floats], Floats],
+    truth: Floats,
+    predictions: Floats,
+    patients: Sequence[str],
+    seed: int,
+) -> Floats:
+    """Score predictions from files of other patients.
+
+    Parameters
+    ----------
+    score
+        Maps truth and predictions (n, ...) to scores (n,).
+    truth, predictions
+        (n, ...), of n images and from their files.
+    patients
+        Of the n images.
+    seed
+        Decides which files.
+
+    Returns
+    -------
+    array
+        (n,): for every image the mean over four files.
+
+    Raises
+    ------
+    InputError
+        If there is only one patient.
+    """
+    others = _others(patients, seed)
+    return np.asarray(np.mean([score(truth, predictions[chosen]) for chosen in others], axis=0))
+
+
+def _others(patients: Sequence[str], seed: int) -> NDArray[np.intp]:
+    """Return four times (n,) positions of other patients' images, each used about as often."""
+    of = np.asarray(patients)
+    order = np.random.default_rng(seed).permutation(len(of))
+    others = np.empty((_WRONG_FILES, len(of)), dtype=np.intp)
+    for place, image in enumerate(order):
+        following = np.roll(order, -place)
+        foreign = following[of[following] != of[image]]
+        if not len(foreign):
+            raise InputError("the test images are of one patient, this needs two to compare")
+        others[:, image] = np.resize(foreign, _WRONG_FILES)
+    return others
 
 
 def above_floor(
@@ -35,7 +82,7 @@ def above_floor(
     *,
     largest: float = math.inf,
 ) -> tuple[Interval, float]:
-    """Compare the mean score of the attack with that of its blind self.
+    """Compare the mean score of the attack with that without the file.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from primis.attacks.attack import Report, Settings
 from primis.attacks.record import AttackResult
 from primis.attacks.supervised.learner import learn_map
 from primis.attacks.supervised.scene import Scene, against_targets
-from primis.attacks.supervised.scoring import above_floor, blind
+from primis.attacks.supervised.scoring import above_floor, from_wrong_files
 from primis.codec.layout import BANDS
 from primis.study.dataset import Dataset
 from primis.study.statistics import auc
@@ -50,8 +50,9 @@ def _attempt(scene: Scene) -> list[AttackResult]:
             "at true places only: ambiguation publishes these signs, the secret is where they are",
         ),
     ):
-        own = score(truth, _coefficients(predicted))
-        without = score(truth, _coefficients(blind(predicted)))
+        guesses = _coefficients(predicted)
+        own = score(truth, guesses)
+        without = from_wrong_files(score, truth, guesses, patients, settings.seed)
         known = ~np.isnan(own)
         interval, floor = above_floor(
             [patient for patient, is_known in zip(patients, known, strict=True) if is_known],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,29 +28,35 @@ def run(
     """See `primis.attacks.attack.Attack`."""
 
     def attack(files: Files) -> Iterator[AttackResult]:
-        shown = files.published[:PICTURES]
-        recovered = [decode(published, cleaned(published)) for published in shown]
-        pictures.keep(workspace, "decoding", pictures.ORIGINAL, [p.pixels for p in shown])
-        pictures.keep(workspace, "decoding", files.target, recovered)
-        return decoding(files)
+        originals = [published.pixels for published in files.published]
+        recovered = [decode(published, cleaned(published)) for published in files.published]
+        pictures.keep(workspace, "decoding", pictures.ORIGINAL, originals[:PICTURES])
+        pictures.keep(workspace, "decoding", files.target, recovered[:PICTURES])
+        best = int(np.argmax(list(map(_correlation, originals, recovered))))
+        pictures.keep_best(workspace, "decoding", files.target, originals[best], recovered[best])
+        return decoding(files, recovered)
 
     return against_targets(attack, dataset, settings, report)
 
 
-def decoding(files: Files) -> Iterator[AttackResult]:
-    """Decode the public codes, less noise that sticks out, and compare with the original.
+def decoding(files: Files, decoded: Sequence[Grey]) -> Iterator[AttackResult]:
+    """Compare what the public codes, less noise that sticks out, decode to with the originals.
 
     Of the keystream that is the sealed bytes in the place of code bytes. The floor is the same
     comparison with the pictures that other patients' files give.
     """
-    decoded = [decode(published, cleaned(published)) for published in files.published]
-    for metric, compare in (("PSNR (dB)", _psnr), ("correlation of pixels", _correlation)):
+    for metric, compare, largest in (
+        ("PSNR (dB)", _psnr, math.inf),
+        ("correlation of pixels", _correlation, 1.0),
+    ):
         own, without = [], []
         for index, (published, picture) in enumerate(zip(files.published, decoded, strict=True)):
             own.append(compare(published.pixels, picture))
             foreign = [compare(published.pixels, decoded[other]) for other in files.others(index)]
             without.append(np.mean(foreign))
-        score, floor = above_floor(files.patients, np.array(own), np.array(without), files.seed)
+        score, floor = above_floor(
+            files.patients, np.array(own), np.array(without), files.seed, largest=largest
+        )
         yield AttackResult(
             attack="decoding",
             kind="unsupervised",

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from primis.attacks.record import LEVEL, AttackResult
-from primis.attacks.targets import Published, RawCodes
-from primis.attacks.unsupervised.files import Files, against_targets
+from primis.attacks.targets import RawCodes, planted_targets
+from primis.attacks.unsupervised.files import Files, against_targets, cleaned
+from primis.attacks.verdicts import DEFAULT
 from primis.obfuscation.ambiguation import AMBIGUATED_SCALES
 from primis.obfuscation.keystream import KEY_LENGTH
 from primis.study.statistics import Interval, bootstrap
@@ -30,31 +31,55 @@ GUESSES = 80
 """Two to this power: guesses that an attacker can pay for; beyond what any has been known to do."""
 
 _PLANTED_BITS = 40
+_UNSURE = 2.0**-24  # chance that what seems certain about a position is wrong
 _PER_YEAR = 1e18 * 3.15e7  # guesses a year at a billion billion a second
 
 
 def exhaustion(files: Files) -> Iterator[AttackResult]:
     """Give the chance that 2**80 guesses find what is hidden of an image.
 
-    Under ambiguation and separable noise that is the support of the two finest scales; all supports
-    count as equally likely, which flatters the scheme. A key of 40 bits is the planted weakness.
+    Under ambiguation and separable noise that is the support of the two finest scales, guessed in
+    the order of likelihood; under the keystream the key. One of 40 bits is the planted weakness.
+    Keystreams with other weaknesses are nothing to exhaust.
     """
-    bits = [unknown_bits(files.target, published) for published in files.published]
+    if files.target in planted_targets():
+        return
+    if files.target == RawCodes().name:
+        bits = [0.0] * len(files.cases)
+    elif files.target == DEFAULT:
+        bits = [8.0 * KEY_LENGTH] * len(files.cases)
+    else:
+        bits = [surprisal(files, index) for index in range(len(files.cases))]
     yield _result(files.target, bits, files)
-    if files.target == "keystream":
+    if files.target == DEFAULT:
         yield _result(f"planted: key of {_PLANTED_BITS} bits", [_PLANTED_BITS] * len(bits), files)
 
 
-def unknown_bits(target: str, published: Published) -> float:
-    """Return log2 of the number of candidates."""
-    if target == RawCodes().name:
-        return 0.0
-    if target.startswith("keystream"):
-        return 8.0 * KEY_LENGTH
-    return sum(
-        _log2_choices(support.size, int(support.sum()))
-        for support in published.support[:AMBIGUATED_SCALES]
-    )
+def surprisal(files: Files, index: int) -> float:
+    """Return how unlikely the true support of a file is to those who know others, in bits.
+
+    They know how often each position is true in the other patients' images, that none is that is
+    empty in the public file, and how many of the others have noise. Noise that sticks out they take
+    out. A support of b bits is among the 2**b likeliest.
+    """
+    published = files.published[index]
+    patient = files.cases[index].patient
+    others = [
+        other.support
+        for case, other in zip(files.cases, files.published, strict=True)
+        if case.patient != patient
+    ]
+    bits = 0.0
+    for scale, band in enumerate(cleaned(published)[:AMBIGUATED_SCALES]):
+        known = np.stack([support[scale] for support in others])
+        often = ((known.sum(axis=0) + known.mean()) / (len(known) + 1)).clip(_UNSURE, 1)
+        usual, there = np.mean(often), np.mean(band != 0)
+        stuck_out = not np.array_equal(band, published.bands[scale])
+        noisy = 0.0 if stuck_out else np.clip((there - usual) / (1 - usual), 0, 1)
+        likely = np.where(band != 0, often / (often + (1 - often) * noisy), 0)
+        likely = likely.clip(_UNSURE, 1 - _UNSURE)
+        bits -= np.log2(np.where(published.support[scale], likely, 1 - likely)).sum()
+    return float(bits)
 
 
 def in_words(bits: float) -> str:
@@ -77,11 +102,7 @@ def _result(target: str, bits: list[float], files: Files) -> AttackResult:
         score=Interval(0.0, 0.0, 0.0) if negligible else score,
         floor=0.0,
         ceiling=1.0,
-        knowledge="the public file and the program",
+        knowledge="the public file, the program, and other patients' images",
         pairs=None,
         notes=in_words(min(bits)),
     )
-
-
-def _log2_choices(n: int, k: int) -> float:
-    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(2)

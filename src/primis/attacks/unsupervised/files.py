@@ -21,7 +21,7 @@ from primis.study.dataset import Case, Dataset, read_pixels
 if TYPE_CHECKING:
     from primis.attacks.attack import Report, Settings
 
-_LEAST = 8
+_LEAST = 8  # patients
 _IMAGES = {True: 60, False: 150}  # quick or not
 _CROWDED = 0.05  # share of a band's values in the upper half of its range
 _EVEN = 0.7  # their mean, as part of the largest: 0.75 if spread evenly
@@ -54,6 +54,13 @@ class Files:
         """The patient of every case."""
         return [case.patient for case in self.cases]
 
+    def first(self, count: int) -> Files:
+        """Return one file of each of the first ``count`` patients."""
+        place = {case.patient: i for i, case in reversed(list(enumerate(self.cases)))}
+        chosen = sorted(place.values())[:count]
+        cases, published = zip(*((self.cases[i], self.published[i]) for i in chosen), strict=True)
+        return Files(self.target, cases, published, self.seed)
+
     def others(self, index: int, count: int = 4) -> Iterator[int]:
         """Yield positions of other patients' files: what they give is had without the file."""
         following = ((index + step) % len(self.cases) for step in range(1, len(self.cases)))
@@ -85,10 +92,13 @@ def publish(dataset: Dataset, target: Target, settings: Settings) -> Files:
     Raises
     ------
     InputError
-        If there are fewer than 8 images: nothing could be told from them.
+        If there are images of fewer than 8 patients: nothing could be told from them.
     """
-    if len(dataset) < _LEAST:
-        raise InputError(f"{dataset.name} has {len(dataset)} images, this needs {_LEAST}")
+    if (patients := len({case.patient for case in dataset.cases})) < _LEAST:
+        raise InputError(
+            f"{dataset.name} has images of {patients} patients, this needs {_LEAST}",
+            hint="add images, or the column patient to the labels if each is of another patient",
+        )
     cases = _choose(dataset, _IMAGES[settings.images is not None], settings.seed)
     paths = tuple(case.path for case in cases)
     published = _published(paths, target, settings.side, settings.seed)  # type: ignore[arg-type]

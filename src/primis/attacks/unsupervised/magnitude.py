@@ -12,6 +12,7 @@ from primis.attacks.record import AttackResult
 from primis.attacks.supervised.scoring import above_floor
 from primis.attacks.targets import Published
 from primis.attacks.unsupervised.files import Files, against_targets
+from primis.errors import InputError
 from primis.obfuscation.ambiguation import AMBIGUATED_SCALES
 from primis.study.statistics import auc
 
@@ -30,17 +31,27 @@ def magnitude(files: Files) -> Iterator[AttackResult]:
     """Rank positions of the two finest scales: small values first, empty ones last.
 
     Noise outside the range of the true values ends up between the two, and the support lies open.
+
+    Raises
+    ------
+    InputError
+        If no image has both true values and empty positions there.
     """
-    own, without = [], []
+    patients, own, without = [], [], []
     for index, published in enumerate(files.published):
         support = np.concatenate([s.ravel() for s in published.support[:AMBIGUATED_SCALES]])
         if support.all() or not support.any():
             continue
-        own.append((files.patients[index], auc(support, _likelihood(published))))
+        patients.append(files.patients[index])
+        own.append(auc(support, _likelihood(published)))
         others = (files.published[other] for other in files.others(index))
         without.append(np.mean([auc(support, _likelihood(other)) for other in others]))
-    patients, scores = zip(*own, strict=True)
-    score, floor = above_floor(patients, np.array(scores), np.array(without), files.seed)
+    if not own:
+        raise InputError(
+            "the finest scales of all images are empty, or full: there is nothing to tell apart",
+            hint="attack at another rate",
+        )
+    score, floor = above_floor(patients, np.array(own), np.array(without), files.seed, largest=1.0)
     yield AttackResult(
         attack="magnitude",
         kind="unsupervised",

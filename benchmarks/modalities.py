@@ -128,9 +128,12 @@ def markdown(found: Sequence[Comparison]) -> str:
             f"| {name} | {first.modality} | {first.columns}x{first.rows} | {first.bits} "
             f"| {' | '.join(map(_cell, own))} |"
         )
-    gains = [one.primis - one.peer for one in found if one.peer is not None]
-    lines += ["", f"Mean difference {np.mean(gains):+.2f} dB, least {min(gains):+.2f} dB."]
-    return "\n".join(lines)
+    medians = [f"{np.median(_gains(found, rate)):+.2f}" for rate in rates]
+    return "\n".join([*lines, f"| median difference | | | | {' | '.join(medians)} |"])
+
+
+def _gains(found: Sequence[Comparison], rate: float) -> list[float]:
+    return [one.primis - one.peer for one in found if one.rate == rate and one.peer is not None]
 
 
 def _cell(one: Comparison) -> str:

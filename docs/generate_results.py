@@ -35,13 +35,16 @@ def main(kind: str, folder: Path) -> None:
     for name, plot in plots.items():
         (out / kind / name).write_bytes(plot)
     (out / f"{kind}.md").write_text(text)
-    (out / f"{kind}.json").write_text(json.dumps(_without_names(document), indent=1) + "\n")
+    (out / f"{kind}.json").write_text(json.dumps(_published(document), indent=1) + "\n")
 
 
-def _without_names(value: Any) -> Any:
+def _published(value: Any) -> Any:
+    """Leave out what shows or names images, and digits that say nothing."""
     if isinstance(value, dict):
-        return {name: _without_names(item) for name, item in value.items() if name not in _NAMING}
-    return [_without_names(item) for item in value] if isinstance(value, list) else value
+        return {name: _published(item) for name, item in value.items() if name not in _NAMING}
+    if isinstance(value, list):
+        return [_published(item) for item in value]
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

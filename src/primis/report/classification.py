@@ -52,7 +52,7 @@ def findings(result: Result) -> list[Statement]:
             tone,
             f"A network for {task} does {verdict} on level full as on the originals.",
             f"AUC {interval(full['auc'])} against {interval(original['auc'])}; difference "
-            f"{interval(difference, 4, sign=True)}, to be at least -{TARGET}. "
+            f"{interval(difference, 4, sign=True)}, to be at least {number(-TARGET)}. "
             + (
                 f"On previews {interval(preview['auc'])}. "
                 if (preview := scores["preview"])

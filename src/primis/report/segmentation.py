@@ -65,7 +65,7 @@ def findings(result: Result) -> list[Statement]:
                 f"A network outlines {structure} {verdict} on level full as on the originals.",
                 f"Dice {number(full['mean']['value'])} against "
                 f"{number(original['mean']['value'])}; difference {interval(loss, 4, sign=True)}, "
-                f"to be at least -{TARGET}. "
+                f"to be at least {number(-TARGET)}. "
                 + (f"On previews {number(preview['mean']['value'])}. " if preview else "")
                 + f"{result['dataset']}, {full['images']} images.",
             )

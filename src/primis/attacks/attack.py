@@ -83,8 +83,8 @@ class Settings:
             rate=1.5,
             pairs=(),
             epochs=10,
-            images=90,
-            inside_images=60,
+            images=80,
+            inside_images=40,
             planted=("inversion", "verification"),
         )
 

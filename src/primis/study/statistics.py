@@ -108,9 +108,7 @@ def bootstrap_each(
     level: float = 0.95,
 ) -> list[Interval]:
     """Estimate a metric of several quantities, an array (quantities,), at once; see `bootstrap`."""
-    draws = np.array(
-        [metric(*(array[i] for array in arrays)) for i in _draws(patients, arrays, resamples, seed)]
-    )
+    draws = _resampled(metric, patients, arrays, resamples, seed)
     return [
         _interval(value, column, level)
         for value, column in zip(metric(*arrays), draws.T, strict=True)
@@ -137,12 +135,7 @@ def paired_bootstrap(
     def difference(*arrays: NDArray[Any]) -> float:
         return metric(*arrays[: len(arrays_a)]) - metric(*arrays[len(arrays_a) :])
 
-    draws = np.array(
-        [
-            difference(*(array[i] for array in arrays))
-            for i in _draws(patients, arrays, resamples, seed)
-        ]
-    )
+    draws = _resampled(difference, patients, arrays, resamples, seed)
     interval = _interval(difference(*arrays), draws, level)
     draws = draws[~np.isnan(draws)]
     beyond = min(np.sum(draws <= 0), np.sum(draws >= 0))
@@ -176,6 +169,18 @@ def share(successes: int, trials: int, level: float = 0.95) -> Interval:
     low = float(beta.ppf(tail, successes, failures + 1)) if successes else 0.0
     high = float(beta.ppf(1 - tail, successes + 1, failures)) if failures else 1.0
     return Interval(successes / trials, low, high)
+
+
+def _resampled(
+    metric: Callable[..., Any],
+    patients: Sequence[str],
+    arrays: Sequence[NDArray[Any]],
+    resamples: int,
+    seed: int,
+) -> Floats:
+    """Return the metric, or several, of each resample: (resamples, ...)."""
+    draws = _draws(patients, arrays, resamples, seed)
+    return np.array([metric(*(array[i] for array in arrays)) for i in draws])
 
 
 def _draws(

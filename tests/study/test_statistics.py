@@ -93,6 +93,8 @@ def test_a_difference_of_auc_has_the_interval_and_the_p_of_delong():
     p = math.erfc(abs(found.value) / error / math.sqrt(2))
     assert 0.001 < p < 0.2
     assert found.p == pytest.approx(p, rel=0.5)
+    swapped = paired_bootstrap(auc, patients, [truth, other], [truth, one], resamples=4000)
+    assert swapped.p == found.p
 
 
 def test_without_a_difference_p_is_one():

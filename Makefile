@@ -9,13 +9,16 @@ DATA ?= ../shared/data/cxr-adult
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint picture docs benchmark-rd benchmark-modalities benchmark-speed venv clean
+.PHONY: help demo test lint picture docs benchmark-rd benchmark-levels benchmark-ablation \
+  benchmark-modalities benchmark-speed venv clean
 
 help:
 	@echo "make demo             protect and open one radiograph; results in demo-output/"
 	@echo "make test             lint, types, import rules, tests"
 	@echo "make lint             the first two of these"
 	@echo "make benchmark-rd     quality against bytes; DATA=folder with index.csv"
+	@echo "make benchmark-levels    what levels cost; DATA likewise"
+	@echo "make benchmark-ablation  what each part of the codec is worth; DATA likewise"
 	@echo "make benchmark-modalities  CT, MR and others against JPEG 2000"
 	@echo "make benchmark-speed  time and memory"
 	@echo "make docs             regenerate docs/cli.md"
@@ -44,6 +47,12 @@ docs: $(VENV)/dev.stamp
 
 benchmark-rd: $(VENV)/benchmark.stamp
 	$(BIN)/python -m benchmarks.rate_distortion --data $(DATA) --equal-bytes JPEG "JPEG 2000"
+
+benchmark-levels: $(VENV)/benchmark.stamp
+	$(BIN)/python -m benchmarks.levels --data $(DATA)
+
+benchmark-ablation: $(VENV)/benchmark.stamp
+	$(BIN)/python -m benchmarks.ablation --data $(DATA)
 
 benchmark-modalities: $(VENV)/benchmark.stamp
 	$(BIN)/python -m benchmarks.modalities

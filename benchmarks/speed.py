@@ -168,7 +168,7 @@ def _startup() -> float:
     return min(seconds)
 
 
-def _throughput(rate: float, jobs: Sequence[int], images: int = 24) -> dict[str, float]:
+def _throughput(rate: float, jobs: Sequence[int], images: int = 200) -> dict[str, float]:
     """Protected 512x512 images per second with pools of several sizes, start-up not counted."""
     pixels, _ = _image("512x512")
     context = multiprocessing.get_context("spawn")

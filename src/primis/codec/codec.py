@@ -77,7 +77,7 @@ class Codec:
             session_options(self._threads),
         )
 
-    def encode(self, pixels: Pixels, budget: int) -> SparseCodes:
+    def encode(self, pixels: Pixels, budget: int, *, sparsified: bool | None = None) -> SparseCodes:
         """Code an image so that its coarser codes fill about ``budget`` bytes.
 
         The quantiser step is the magnitude of the k-th largest coefficient, k being the number of
@@ -90,9 +90,12 @@ class Codec:
             (rows, columns) uint8 or uint16.
         budget
             Bytes that `pack` will have for all levels together.
+        sparsified
+            Whether to use sparsifier and restorer; None: whichever gives the smaller error.
         """
-        trial = 8 * budget >= _TRIAL_RATE * pixels.size
-        sparsified = self._sparsifier_pays(pixels, budget) if trial else True
+        if sparsified is None:
+            trial = 8 * budget >= _TRIAL_RATE * pixels.size
+            sparsified = self._sparsifier_pays(pixels, budget) if trial else True
         return self._encode(pixels, budget, sparsified)
 
     def _encode(self, pixels: Pixels, budget: int, sparsified: bool) -> SparseCodes:

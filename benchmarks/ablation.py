@@ -1,0 +1,249 @@
+"""What each ingredient of the codec is worth: bytes without it, at equal PSNR.
+
+`python -m benchmarks.ablation --data DIR` prints a Markdown table of the ingredients that can be
+taken out of a trained model. Those that have to be trained without are compared as bundles:
+`--models whole=DIR1 frozen=DIR2` says what the second needs more than the first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.command import exit_code
+from benchmarks.images import Sample, read_split
+from benchmarks.summary import bootstrap_interval
+from primis.codec import bitstream
+from primis.codec.bundle import ModelBundle
+from primis.codec.codec import SPARE_PLANES, Codec
+from primis.codec.codes import SparseCodes, everything_known
+from primis.errors import UsageError
+from primis.evaluate import bd_rate, psnr
+from primis.levels import body_lengths
+
+Pixels: TypeAlias = NDArray[Any]
+Coded: TypeAlias = tuple[float, Pixels]
+"""Bytes of the codes, and the picture that they give."""
+Variant: TypeAlias = Callable[[Codec, Pixels, int], Coded]
+
+RATES = (0.05, 0.1, 0.2, 0.4)
+FIXED = 298
+"""Bytes beside the codes: of a public file with three levels of a raster image, and of a key."""
+LEVEL = 52
+"""Of these, what a level adds: carried key, tag, length in the header."""
+
+
+def in_levels(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code as `protect` does."""
+    lengths = body_lengths(size - FIXED)
+    lengths[0] = bitstream.usable_length(0, lengths[0])
+    return size, _through(codec, codec.encode(pixels, sum(lengths)), lengths)
+
+
+def in_one_level(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code into one level, without what the two others take."""
+    length = bitstream.usable_length(0, size - FIXED + 2 * LEVEL)
+    return size, _through(codec, codec.encode(pixels, length), [length])
+
+
+def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the coefficients as they are, and restore."""
+    return _plain(codec, pixels, size, restore=True)
+
+
+def without_either(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the coefficients as they are, and do not restore."""
+    return _plain(codec, pixels, size, restore=False)
+
+
+def _plain(codec: Codec, pixels: Pixels, size: int, *, restore: bool) -> Coded:
+    lengths = body_lengths(size - FIXED)
+    lengths[0] = bitstream.usable_length(0, lengths[0])
+    codes = codec.encode(pixels, sum(lengths), sparsified=False)
+    held = codec.unpack(pixels.shape, codec.pack(codes, lengths))
+    return size, codec.decode(replace(held, sparsified=restore), bits=8)
+
+
+def without_restorer(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Leave the synthesis as the lifting steps give it."""
+    lengths = body_lengths(size - FIXED)
+    lengths[0] = bitstream.usable_length(0, lengths[0])
+    codes = codec.encode(pixels, sum(lengths))
+    held = codec.unpack(pixels.shape, codec.pack(codes, lengths))
+    return size, codec.decode(replace(held, sparsified=False), bits=8)
+
+
+def to_the_end_of_a_plane(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Let the file be as long as the planes are that the rate asks for."""
+    codes = codec.encode(pixels, size - FIXED)
+    bits = bitstream.measure(codes, codec.context).bits[SPARE_PLANES:].sum()
+    return FIXED + bits / 8, codec.decode(_upper_planes(codes), bits=8)
+
+
+def without_context(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the same planes, each band and plane of an image with ideal probabilities of its own."""
+    codes = codec.encode(pixels, size - FIXED)
+    return FIXED + bits_without_context(codes) / 8, codec.decode(_upper_planes(codes), bits=8)
+
+
+def bits_without_context(codes: SparseCodes) -> float:
+    """Bits of all planes from `SPARE_PLANES` on, at the entropy of every band and plane."""
+    total = 0.0
+    for bands in codes.values[:-1]:
+        for band in np.abs(bands):
+            for plane in range(SPARE_PLANES, int(band.max(initial=0)).bit_length()):
+                ones, fresh = band >> plane & 1 == 1, band >> plane + 1 == 0
+                total += _entropy(ones[fresh]) + _entropy(ones[~fresh]) + (ones & fresh).sum()
+    smooth = np.abs(codes.values[-1])
+    return float(total + smooth.size * int(smooth.max(initial=0) >> SPARE_PLANES).bit_length())
+
+
+def _entropy(bits: NDArray[np.bool_]) -> float:
+    if not bits.size or bits.all() or not bits.any():
+        return 0.0
+    share = bits.mean()
+    return float(-bits.size * (share * np.log2(share) + (1 - share) * np.log2(1 - share)))
+
+
+def _upper_planes(codes: SparseCodes) -> SparseCodes:
+    kept = tuple(
+        np.sign(band) * (np.abs(band) >> SPARE_PLANES << SPARE_PLANES) for band in codes.values
+    )
+    return replace(codes, values=kept, plane=SPARE_PLANES, known=everything_known(codes.layout))
+
+
+def _through(codec: Codec, codes: SparseCodes, lengths: list[int]) -> Pixels:
+    shape = (codes.layout.rows, codes.layout.columns)
+    return codec.decode(codec.unpack(shape, codec.pack(codes, lengths)), bits=8)
+
+
+INGREDIENTS: dict[str, tuple[Variant, Variant]] = {
+    "sparsifier (optimised quantisation)": (without_sparsifier, in_levels),
+    "restorer (non-linear synthesis)": (without_restorer, in_levels),
+    "sparsifier and restorer": (without_either, in_levels),
+    "context model": (without_context, to_the_end_of_a_plane),
+    "levels": (in_one_level, in_levels),
+    "constant size": (to_the_end_of_a_plane, in_levels),
+}
+"""What is taken out: how to code without it, and with what that is compared."""
+
+
+@dataclass(frozen=True)
+class Worth:
+    """Percent of bytes that it takes more without an ingredient, with a 95 % interval."""
+
+    ingredient: str
+    mean: float
+    low: float
+    high: float
+    images: int
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation")
+    parser.add_argument("--data", type=Path, required=True, help="folder with index.csv")
+    parser.add_argument("--split", default="test", help="part of the data set (default: test)")
+    parser.add_argument("--limit", type=int, help="at most so many images, spread over the split")
+    parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        metavar="NAME=FOLDER",
+        help="instead: compare bundles with the first of them",
+    )
+    parser.add_argument("--json", type=Path, help="write all numbers here")
+    options = parser.parse_args(arguments)
+    return exit_code(lambda: _run(options))
+
+
+def _run(options: argparse.Namespace) -> None:
+    samples = read_split(options.data, options.split, options.limit)
+    if options.models:
+        bundles = dict(map(_named_codec, options.models))
+        (_, first), *others = bundles.items()
+        curves = partial(_curves, in_levels, samples=samples, rates=options.rates)
+        base = curves(first)
+        found = [_worth(name, samples, base, curves(codec)) for name, codec in others]
+    else:
+        codec, measured = Codec.default(), {}
+        for name, variants in INGREDIENTS.items():
+            for variant in variants:
+                if variant not in measured:
+                    measured[variant] = _curves(variant, codec, samples, options.rates)
+            print(f"{name}: done", file=sys.stderr)
+        found = [
+            _worth(name, samples, measured[whole], measured[without])
+            for name, (without, whole) in INGREDIENTS.items()
+        ]
+    if options.json:
+        options.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
+    print(markdown(found))
+
+
+def _named_codec(argument: str) -> tuple[str, Codec]:
+    name, equals, folder = argument.partition("=")
+    if not equals:
+        raise UsageError(f"{argument} is not NAME=FOLDER", hint="--models whole=DIR1 frozen=DIR2")
+    return name, Codec(ModelBundle.load(Path(folder)))
+
+
+Curve: TypeAlias = list[tuple[float, float]]
+"""Bytes and PSNR of one image at several rates."""
+
+
+def _curves(
+    variant: Variant, codec: Codec, samples: Sequence[Sample], rates: Sequence[float]
+) -> list[Curve]:
+    curves = []
+    for sample in samples:
+        pixels, curve = sample.pixels, []
+        for rate in rates:
+            size, decoded = variant(codec, pixels, int(rate * pixels.size / 8))
+            curve.append((size, psnr(pixels, decoded, 255)))
+        curves.append(curve)
+    return curves
+
+
+def _worth(
+    name: str, samples: Sequence[Sample], whole: Sequence[Curve], without: Sequence[Curve]
+) -> Worth:
+    differences = np.array([_difference(*curves) for curves in zip(whole, without, strict=True)])
+    known = np.isfinite(differences)
+    low, high = bootstrap_interval(differences, [sample.patient for sample in samples])
+    return Worth(name, float(differences[known].mean()), low, high, int(known.sum()))
+
+
+def _difference(whole: Curve, without: Curve) -> float:
+    try:
+        return bd_rate(*zip(*whole, strict=True), *zip(*without, strict=True))
+    except UsageError:
+        return float("nan")
+
+
+def markdown(found: Sequence[Worth]) -> str:
+    """Lay out a line per ingredient."""
+    return "\n".join(
+        [
+            "| without | bytes, % | 95 % interval | images |",
+            "|---|---:|---:|---:|",
+            *(
+                f"| {one.ingredient} | {one.mean:+.1f} | {one.low:+.1f} to {one.high:+.1f} "
+                f"| {one.images} |"
+                for one in found
+            ),
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -9,8 +9,7 @@ DATA ?= ../shared/data/cxr-adult
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint picture docs benchmark-rd benchmark-levels benchmark-ablation \
-  benchmark-modalities benchmark-speed venv clean
+.PHONY: help demo test lint picture docs benchmark-rd benchmark-levels benchmark-ablation benchmark-modalities benchmark-speed venv clean
 
 help:
 	@echo "make demo             protect and open one radiograph; results in demo-output/"

@@ -89,6 +89,16 @@ def test_the_tally_says_how_many_successes_chance_gives():
     assert counted.expected == pytest.approx(0.015)
 
 
+def test_the_guess_is_that_on_the_default_wherever_it_stands():
+    results = [
+        result("codes", 0.9, floor=0.1),
+        result("keystream", 0.5, floor=0.2),
+        result("planted: a defect", 0.9, floor=0.3),
+    ]
+    assert [finding.guess for finding in findings(results)] == [0.2]
+    assert [finding.guess for finding in findings(results[::2])] == [0.3]
+
+
 def test_results_with_most_pairs_count():
     (finding,) = findings([result("codes", 0.5, pairs=9), result("codes", 0.9, pairs=90)])
     assert finding.outcome("codes") == "succeeds"

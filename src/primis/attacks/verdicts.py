@@ -80,6 +80,11 @@ class Finding:
             and (role(result) == "control" or (role(result), target) == ("level", ORIGINAL))
         ]
 
+    @property
+    def guess(self) -> float:
+        """What a guess scores without a file of the default (of the last target, without that)."""
+        return self.strongest(DEFAULT if DEFAULT in self.targets else self.targets[-1]).floor
+
     def strongest(self, target: str) -> AttackResult:
         """Return the result with most pairs: on the default, of those that succeed if any does."""
         return max(

@@ -47,7 +47,7 @@ def curves(found: Sequence[Finding]) -> Section | None:
             y=finding.metric,
             log_x=True,
             bands={name: _band(curve) for name, curve in by_target.items()},
-            references={"guess": finding.strongest(finding.targets[-1]).floor},
+            references={"guess": finding.guess},
             ticks=sorted({pairs for curve in by_target.values() for pairs in _pairs(curve)}),
         )
         plots.append(Picture(measure(finding), plot))

@@ -62,7 +62,7 @@ def matrix(found: Sequence[Finding]) -> Section | None:
     rows: list[list[str | Cell]] = [
         [
             measure(finding),
-            amount(finding.strongest(finding.targets[-1]).floor),
+            amount(finding.guess),
             *(
                 replace(cell(finding, t), note="") if t in finding.targets else NOTHING
                 for t in targets
@@ -85,7 +85,7 @@ def matrix(found: Sequence[Finding]) -> Section | None:
                 rows,
                 caption="Scores with all known pairs. Red: more than a guess without the file. "
                 "Green: no more than a guess. Amber: no more than a guess, but the attack fell on "
-                "no weak target either. Hover for the interval; guess: of the last target.",
+                "no weak target either. Hover for the interval; guess: of the default.",
             )
         ],
         lead="From weak targets on the left to the default on the right.",

@@ -44,42 +44,40 @@ LEVEL = 52
 
 def in_levels(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code as `protect` does."""
-    lengths = body_lengths(size - FIXED)
-    lengths[0] = bitstream.usable_length(0, lengths[0])
-    return size, _through(codec, codec.encode(pixels, sum(lengths)), lengths)
+    return size, codec.decode(_held(codec, pixels, size), bits=8)
 
 
 def in_one_level(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code into one level, without what the two others take."""
     length = bitstream.usable_length(0, size - FIXED + 2 * LEVEL)
-    return size, _through(codec, codec.encode(pixels, length), [length])
+    bodies = codec.pack(codec.encode(pixels, length), [length])
+    return size, codec.decode(codec.unpack(pixels.shape, bodies), bits=8)
 
 
 def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code the coefficients as they are, and restore."""
-    return _plain(codec, pixels, size, restore=True)
-
-
-def without_either(codec: Codec, pixels: Pixels, size: int) -> Coded:
-    """Code the coefficients as they are, and do not restore."""
-    return _plain(codec, pixels, size, restore=False)
-
-
-def _plain(codec: Codec, pixels: Pixels, size: int, *, restore: bool) -> Coded:
-    lengths = body_lengths(size - FIXED)
-    lengths[0] = bitstream.usable_length(0, lengths[0])
-    codes = codec.encode(pixels, sum(lengths), sparsified=False)
-    held = codec.unpack(pixels.shape, codec.pack(codes, lengths))
-    return size, codec.decode(replace(held, sparsified=restore), bits=8)
+    held = replace(_held(codec, pixels, size, sparsified=False), sparsified=True)
+    return size, codec.decode(held, bits=8)
 
 
 def without_restorer(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Leave the synthesis as the lifting steps give it."""
+    return size, codec.decode(replace(_held(codec, pixels, size), sparsified=False), bits=8)
+
+
+def without_either(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the coefficients as they are, and do not restore."""
+    return size, codec.decode(_held(codec, pixels, size, sparsified=False), bits=8)
+
+
+def _held(
+    codec: Codec, pixels: Pixels, size: int, *, sparsified: bool | None = None
+) -> SparseCodes:
+    """Return what a reader of all levels has of the codes."""
     lengths = body_lengths(size - FIXED)
     lengths[0] = bitstream.usable_length(0, lengths[0])
-    codes = codec.encode(pixels, sum(lengths))
-    held = codec.unpack(pixels.shape, codec.pack(codes, lengths))
-    return size, codec.decode(replace(held, sparsified=False), bits=8)
+    codes = codec.encode(pixels, sum(lengths), sparsified=sparsified)
+    return codec.unpack(pixels.shape, codec.pack(codes, lengths))
 
 
 def to_the_end_of_a_plane(codec: Codec, pixels: Pixels, size: int) -> Coded:
@@ -119,11 +117,6 @@ def _upper_planes(codes: SparseCodes) -> SparseCodes:
         np.sign(band) * (np.abs(band) >> SPARE_PLANES << SPARE_PLANES) for band in codes.values
     )
     return replace(codes, values=kept, plane=SPARE_PLANES, known=everything_known(codes.layout))
-
-
-def _through(codec: Codec, codes: SparseCodes, lengths: list[int]) -> Pixels:
-    shape = (codes.layout.rows, codes.layout.columns)
-    return codec.decode(codec.unpack(shape, codec.pack(codes, lengths)), bits=8)
 
 
 INGREDIENTS: dict[str, tuple[Variant, Variant]] = {

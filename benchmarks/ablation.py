@@ -19,8 +19,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.command import exit_code
+from benchmarks.command import exit_code, split_parser
 from benchmarks.images import Sample, read_split
+from benchmarks.levels import coded_alone
 from benchmarks.summary import bootstrap_interval
 from primis.codec import bitstream
 from primis.codec.bundle import ModelBundle
@@ -36,7 +37,7 @@ Coded: TypeAlias = tuple[float, Pixels]
 Variant: TypeAlias = Callable[[Codec, Pixels, int], Coded]
 
 RATES = (0.05, 0.1, 0.2, 0.4)
-FIXED = 298
+FIXED = 297
 """Bytes beside the codes: of a public file with three levels of a raster image, and of a key."""
 LEVEL = 52
 """Of these, what a level adds: carried key, tag, length in the header."""
@@ -49,9 +50,7 @@ def in_levels(codec: Codec, pixels: Pixels, size: int) -> Coded:
 
 def in_one_level(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code into one level, without what the two others take."""
-    length = bitstream.usable_length(0, size - FIXED + 2 * LEVEL)
-    bodies = codec.pack(codec.encode(pixels, length), [length])
-    return size, codec.decode(codec.unpack(pixels.shape, bodies), bits=8)
+    return size, coded_alone(codec, pixels, size - FIXED + 2 * LEVEL)
 
 
 def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
@@ -143,10 +142,7 @@ class Worth:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.ablation")
-    parser.add_argument("--data", type=Path, required=True, help="folder with index.csv")
-    parser.add_argument("--split", default="test", help="part of the data set (default: test)")
-    parser.add_argument("--limit", type=int, help="at most so many images, spread over the split")
+    parser = split_parser("ablation")
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument(
         "--models",

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from primis.errors import PrimisError
+
+
+def split_parser(program: str) -> argparse.ArgumentParser:
+    """Return a parser of the options that choose images: ``data``, ``split`` and ``limit``."""
+    parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{program}")
+    parser.add_argument("--data", type=Path, required=True, help="folder with index.csv")
+    parser.add_argument("--split", default="test", help="part of the data set (default: test)")
+    parser.add_argument("--limit", type=int, help="at most so many images, spread over the split")
+    return parser
 
 
 def exit_code(work: Callable[[], None]) -> int:

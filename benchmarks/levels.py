@@ -12,18 +12,20 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.command import exit_code
+from benchmarks.command import exit_code, split_parser
 from benchmarks.images import Sample, read_split
 from primis.codec import bitstream
 from primis.codec.codec import Codec
 from primis.evaluate import psnr
 from primis.levels import body_lengths
 from primis.obfuscation import Level
+
+Pixels: TypeAlias = NDArray[Any]
 
 RATES = (0.1, 0.2, 0.4)
 LOWER = (Level.PREVIEW, Level.DIAGNOSTIC)
@@ -50,10 +52,7 @@ class LevelLoss:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.levels")
-    parser.add_argument("--data", type=Path, required=True, help="folder with index.csv")
-    parser.add_argument("--split", default="test", help="part of the data set (default: test)")
-    parser.add_argument("--limit", type=int, help="at most so many images, spread over the split")
+    parser = split_parser("levels")
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
     parser.add_argument(
         "--sweep", type=int, default=8, help="images whose quality is followed along the rate"
@@ -92,25 +91,32 @@ def level_losses(codec: Codec, sample: Sample, rate: float) -> list[LevelLoss]:
     losses = []
     for level in LOWER:
         held = bodies[: level + 1]
-        length = bitstream.usable_length(0, sum(map(len, held)))
-        of_level = _quality(codec, pixels, held)
-        alone = _quality(codec, pixels, codec.pack(codec.encode(pixels, length), [length]))
-        size = 8 * length / pixels.size
-        losses.append(LevelLoss(sample.path.name, rate, level.label, size, of_level, alone))
+        size = sum(map(len, held))
+        of_level = codec.decode(codec.unpack(pixels.shape, held), bits=8)
+        losses.append(
+            LevelLoss(
+                sample.path.name,
+                rate,
+                level.label,
+                8 * size / pixels.size,
+                psnr(pixels, of_level, 255),
+                psnr(pixels, coded_alone(codec, pixels, size), 255),
+            )
+        )
     return losses
 
 
-def quality_along_rate(codec: Codec, pixels: NDArray[Any]) -> list[float]:
+def quality_along_rate(codec: Codec, pixels: Pixels) -> list[float]:
     """PSNR (dB) of one image coded at each of `FINE_RATES`."""
-    found = []
-    for rate in FINE_RATES:
-        length = bitstream.usable_length(0, int(rate * pixels.size / 8))
-        found.append(_quality(codec, pixels, codec.pack(codec.encode(pixels, length), [length])))
-    return found
+    sizes = [int(rate * pixels.size / 8) for rate in FINE_RATES]
+    return [psnr(pixels, coded_alone(codec, pixels, size), 255) for size in sizes]
 
 
-def _quality(codec: Codec, pixels: NDArray[Any], bodies: list[bytes]) -> float:
-    return psnr(pixels, codec.decode(codec.unpack(pixels.shape, bodies), bits=8), 255)
+def coded_alone(codec: Codec, pixels: Pixels, size: int) -> Pixels:
+    """Code 8-bit pixels into one level of at most ``size`` bytes, and decode them."""
+    length = bitstream.usable_length(0, size)
+    bodies = codec.pack(codec.encode(pixels, length), [length])
+    return codec.decode(codec.unpack(pixels.shape, bodies), bits=8)
 
 
 def markdown(found: Sequence[LevelLoss], sweeps: dict[str, list[float]]) -> str:

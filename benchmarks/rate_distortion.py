@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.command import exit_code
+from benchmarks.command import exit_code, split_parser
 from benchmarks.images import Sample, read_split
 from benchmarks.measure import Measurement, PeerCache, measure
 from benchmarks.summary import (
@@ -47,10 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     names = [CANDIDATE, *(peer.name for peer in PEERS)]
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.rate_distortion")
-    parser.add_argument("--data", type=Path, required=True, help="folder with index.csv")
-    parser.add_argument("--split", default="test", help="part of the data set (default: test)")
-    parser.add_argument("--limit", type=int, help="at most so many images, spread over the split")
+    parser = split_parser("rate_distortion")
     parser.add_argument("--codecs", nargs="+", choices=names, default=names, metavar="CODEC")
     parser.add_argument(
         "--rates",

@@ -4,25 +4,16 @@ from dataclasses import replace
 import numpy as np
 import pyrage
 import pytest
-from PIL import Image
 
 from benchmarks import ablation
 from primis.api import protect
-from primis.codec import bitstream
 from primis.codec.codec import SPARE_PLANES, Codec
+from primis.container import parse
 from primis.images import Attributes
 from primis.images import Image as GreyImage
 from primis.keys import Keyring
-from primis.levels import body_lengths
 
 SHIPPED = Codec.default().model.folder
-
-
-@pytest.fixture
-def folder(tmp_path, picture):
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    (tmp_path / "index.csv").write_text("file,patient,split\na.png,p,test\n")
-    return tmp_path
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +21,9 @@ def codec():
     return Codec.default()
 
 
-def test_every_ingredient_is_taken_out(folder, tmp_path, capsys):
+def test_every_ingredient_is_taken_out(one_picture, tmp_path, capsys):
     report = tmp_path / "worth.json"
-    arguments = ["--data", str(folder), "--rates", "0.5", "1", "2", "--json", str(report)]
+    arguments = ["--data", str(one_picture), "--rates", "0.5", "1", "2", "--json", str(report)]
     assert ablation.main(arguments) == 0
     found = {one["ingredient"]: one["mean"] for one in json.loads(report.read_text())}
     assert list(found) == list(ablation.INGREDIENTS)
@@ -41,25 +32,27 @@ def test_every_ingredient_is_taken_out(folder, tmp_path, capsys):
     assert "| context model | " in capsys.readouterr().out
 
 
-def test_a_bundle_needs_as_much_as_itself(folder, capsys):
+def test_a_bundle_needs_as_much_as_itself(one_picture, capsys):
     models = [f"one={SHIPPED}", f"other={SHIPPED}"]
-    arguments = ["--data", str(folder), "--rates", "0.5", "1", "--models", *models]
+    arguments = ["--data", str(one_picture), "--rates", "0.5", "1", "--models", *models]
     assert ablation.main(arguments) == 0
     assert "| other | +0.0 | +0.0 to +0.0 | 1 |" in capsys.readouterr().out
 
 
-def test_a_bundle_needs_a_name(folder):
-    assert ablation.main(["--data", str(folder), "--models", "elsewhere"]) == 2
+def test_a_bundle_needs_a_name(one_picture):
+    assert ablation.main(["--data", str(one_picture), "--models", "elsewhere"]) == 2
 
 
 def test_what_is_counted_beside_the_codes_is_what_a_public_file_has(picture):
     keyring = Keyring.create([str(pyrage.x25519.Identity.generate().to_public())])
     data = protect(GreyImage(picture, Attributes()), keyring, name="a", rate=1.0).data
-    size = len(data) + 32
-    lengths = body_lengths(size - ablation.FIXED)
+    carried, tag = 32, 16
+    payloads = [len(payload) for payload in parse(data).payloads]
+    bodies = [payloads[0] - tag, *(length - tag - carried for length in payloads[1:])]
     notes = 1 + len(Attributes().to_bytes().rstrip(b"\0"))
-    codes = bitstream.usable_length(0, lengths[0] - notes) + sum(lengths[1:])
-    assert 0 <= size - ablation.FIXED - codes <= notes + 9
+    key = 32
+    assert len(data) + key - (sum(bodies) - notes) == ablation.FIXED
+    assert carried + tag + 4 == ablation.LEVEL
 
 
 def test_codes_without_context_cost_their_entropy(codec, picture):

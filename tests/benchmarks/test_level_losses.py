@@ -1,22 +1,14 @@
 import json
 
 import pytest
-from PIL import Image
 
 from benchmarks import levels
 from benchmarks.levels import LevelLoss
 
 
-@pytest.fixture
-def folder(tmp_path, picture):
-    Image.fromarray(picture).save(tmp_path / "a.png")
-    (tmp_path / "index.csv").write_text("file,patient,split\na.png,p,test\n")
-    return tmp_path
-
-
-def test_lower_levels_are_compared_with_files_of_as_many_bytes(folder, tmp_path, capsys):
+def test_lower_levels_are_compared_with_files_of_as_many_bytes(one_picture, tmp_path, capsys):
     report = tmp_path / "levels.json"
-    arguments = ["--data", str(folder), "--rates", "1", "--sweep", "1", "--json", str(report)]
+    arguments = ["--data", str(one_picture), "--rates", "1", "--sweep", "1", "--json", str(report)]
     assert levels.main(arguments) == 0
     found = json.loads(report.read_text())
     preview, diagnostic = found["levels"]

@@ -91,7 +91,7 @@ class Codec:
         budget
             Bytes that `pack` will have for all levels together.
         sparsified
-            Whether to use sparsifier and restorer; None: whichever gives the smaller error.
+            Whether to use sparsifier and restorer; None: unless a trial shows that they do harm.
         """
         if sparsified is None:
             trial = 8 * budget >= _TRIAL_RATE * pixels.size

@@ -15,7 +15,7 @@ data = "pictures"
 steps = 1
 batch = 1
 crop = 64
-[context]
+[entropy]
 steps = 1
 """
 

@@ -1,7 +1,7 @@
 """A second decoder of code bytes, written from docs/format.md and nothing else.
 
-It takes its probability indices from a function with the inputs that the page gives to
-`context.onnx`; everything else is plain Python over integers.
+It takes its probability indices from two functions with the inputs that the page gives to
+`context.onnx` and `signs.onnx`; everything else is plain Python over integers.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ SIGN = 32768
 
 Network = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 """Maps cells (15, h, w), densities (6,) and place to indices (2, h, w), all integers."""
+SignNetwork = Callable[[np.ndarray, int], np.ndarray]
+"""Maps cells (15, h, w) and place to indices (1, h, w)."""
 
 
 @dataclass
@@ -75,7 +77,9 @@ class Decoder:
         shape: tuple[int, int],
         levels: Sequence[bytes],
         network: Network,
+        sign_network: SignNetwork,
         probabilities: Sequence[int],
+        sign_probabilities: Sequence[int],
         unsigned_scales: int,
     ) -> None:
         rows, columns = shape
@@ -98,8 +102,10 @@ class Decoder:
         streams = [first[10:], *rest]
         self.counts = [int.from_bytes(stream[:4], "big") for stream in streams]
         self.stacks = [Stack(stream[4:]) for stream in streams]
-        self.network, self.unsigned_scales = network, unsigned_scales
+        self.network, self.sign_network = network, sign_network
+        self.unsigned_scales = unsigned_scales
         self.probabilities = [int(k) for k in probabilities]
+        self.sign_probabilities = [int(k) for k in sign_probabilities]
 
     def decode(self) -> Decoded:
         plane = 0
@@ -123,15 +129,17 @@ class Decoder:
             return True
         if number == self.scales:
             indices = np.full(self.magnitudes[number].shape, 96)
-            return self.place(number, plane, np.s_[:, :, :], indices, indices)
+            return self.place(number, plane, np.s_[:, :, :], indices, indices, None)
         densities = self.densities(number, plane)
         for phase, (row, column) in enumerate(PHASES):
             for band in range(3):
                 coded = 3 * phase + band
                 place = 12 * min(number, 3) + coded
-                indices = self.network(self.cells(number, plane, coded), densities, place)
+                cells = self.cells(number, plane, coded)
+                indices = self.network(cells, densities, place)
+                signs = self.sign_network(cells, place)
                 part = np.s_[band : band + 1, row::2, column::2]
-                if not self.place(number, plane, part, indices[:1], indices[1:]):
+                if not self.place(number, plane, part, indices[:1], indices[1:], signs):
                     return False
         return True
 
@@ -141,16 +149,24 @@ class Decoder:
             return np.zeros((3, rows // 2, columns // 2), dtype=np.int64)
         return self.magnitudes[scale + 1][:, : rows // 2, : columns // 2]
 
+    def coarser_signs(self, scale: int) -> np.ndarray:
+        _, rows, columns = self.magnitudes[scale].shape
+        if scale == self.scales - 1:
+            return np.ones((3, rows // 2, columns // 2), dtype=np.int64)
+        return np.where(self.minus[scale + 1][:, : rows // 2, : columns // 2], -1, 1)
+
     def cells(self, scale: int, plane: int, coded: int) -> np.ndarray:
         channels = []
         for phase, (row, column) in enumerate(PHASES):
             for band in range(3):
                 values = self.magnitudes[scale][band, row::2, column::2]
+                signs = np.where(self.minus[scale][band, row::2, column::2], -1, 1)
                 if 3 * phase + band < coded:
-                    channels.append(np.take(CURRENT, np.minimum(values >> plane, 15)))
+                    channels.append(signs * np.take(CURRENT, np.minimum(values >> plane, 15)))
                 else:
-                    channels.append(np.take(ABOVE, np.minimum(values >> plane + 1, 15)))
+                    channels.append(signs * np.take(ABOVE, np.minimum(values >> plane + 1, 15)))
         coarser = np.take(CURRENT, np.minimum(self.coarser(scale) >> plane, 15))
+        coarser = coarser * self.coarser_signs(scale)
         return np.array([*channels, *coarser])
 
     def densities(self, scale: int, plane: int) -> np.ndarray:
@@ -165,6 +181,7 @@ class Decoder:
         part: tuple[slice, slice, slice],
         significance: np.ndarray,
         refinement: np.ndarray,
+        sign_indices: np.ndarray | None,
     ) -> bool:
         magnitudes, minus, known = (
             a[number][part] for a in (self.magnitudes, self.minus, self.known)
@@ -174,11 +191,11 @@ class Decoder:
         new = [at for at in raster if not magnitudes[at]]
         signs = None if number < self.unsigned_scales else minus
         new.sort(key=lambda at: -int(significance[at]))  # stable
-        return self.group(old, plane, refinement, magnitudes, known, None) and self.group(
-            new, plane, significance, magnitudes, known, signs
+        return self.group(old, plane, refinement, magnitudes, known, None, None) and self.group(
+            new, plane, significance, magnitudes, known, signs, sign_indices
         )
 
-    def group(self, positions, plane, indices, magnitudes, known, minus) -> bool:
+    def group(self, positions, plane, indices, magnitudes, known, minus, sign_indices) -> bool:
         """Decode bits, and signs into ``minus`` unless it is None."""
         waiting = list(positions)
         while waiting and self.counts:
@@ -192,7 +209,9 @@ class Decoder:
                     ones.append(at)
             if minus is not None:
                 for at in ones:
-                    minus[at] = self.stacks[0].read(SIGN) == 1
+                    even = sign_indices is None
+                    k = SIGN if even else self.sign_probabilities[sign_indices[at]]
+                    minus[at] = self.stacks[0].read(k) == 1
             if waiting:
                 self.counts.pop(0)
                 self.stacks.pop(0)
@@ -203,9 +222,19 @@ def decode(
     shape: tuple[int, int],
     levels: Sequence[bytes],
     network: Network,
+    sign_network: SignNetwork,
     probabilities: Sequence[int],
+    sign_probabilities: Sequence[int],
     *,
     unsigned_scales: int = 0,
 ) -> Decoded:
     """Decode the code bytes of levels 0, 1, … of an image of ``shape``."""
-    return Decoder(shape, levels, network, probabilities, unsigned_scales).decode()
+    return Decoder(
+        shape,
+        levels,
+        network,
+        sign_network,
+        probabilities,
+        sign_probabilities,
+        unsigned_scales,
+    ).decode()

@@ -7,7 +7,7 @@ import pytest
 
 from primis.codec import context as features
 from primis.codec.codec import Codec
-from primis.codec.context import SCALE_CLASSES
+from primis.codec.context import EVEN_SIGN, NETWORK, SCALE_CLASSES, SIGN_NETWORK
 from tests.codec import reference_decoder
 from tests.codec.exact import ExactNetwork
 
@@ -15,35 +15,79 @@ from tests.codec.exact import ExactNetwork
 @pytest.fixture(scope="module")
 def exact(codec: Codec) -> ExactNetwork:
     pytest.importorskip("onnx", reason="reads the weights of the context network")
-    return ExactNetwork(codec.model.folder / "context.onnx")
+    return ExactNetwork(codec.model.folder / NETWORK)
+
+
+@pytest.fixture(scope="module")
+def exact_signs(codec: Codec) -> ExactNetwork:
+    pytest.importorskip("onnx", reason="reads the weights of the sign network")
+    return ExactNetwork(codec.model.folder / SIGN_NETWORK)
+
+
+def made_cells(rng: np.random.Generator, shape: tuple[int, int], busy: float) -> np.ndarray:
+    """Features with signs (15, rows, columns), a share ``busy`` of them not zero."""
+    levels = rng.choice([*reference_decoder.CURRENT, *reference_decoder.ABOVE], (15, *shape))
+    return levels * rng.choice([-1, 1], levels.shape) * (rng.random(levels.shape) < busy)
 
 
 @pytest.mark.parametrize("place", range(12 * SCALE_CLASSES))
-def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact: ExactNetwork, place):
+def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_signs, place):
     rng = np.random.default_rng(place)
     for shape, busy in [((9, 14), 0.1), ((16, 5), 0.9), ((1, 1), 1.0)]:
-        chosen = rng.choice([*reference_decoder.CURRENT, *reference_decoder.ABOVE], (15, *shape))
-        cells = chosen * (rng.random((15, *shape)) < busy)
-        densities = rng.integers(0, 49, 6)
-        got = codec.context.indices(
-            cells.astype(np.float32), densities.astype(np.float32), *divmod(place, 12)
-        )
-        np.testing.assert_array_equal(np.stack(got), exact(cells, densities, place))
+        cells = made_cells(rng, shape, busy)
+        densities = rng.integers(0, 49, (1, 6))
+        bordered = features.bordered(cells.astype(np.int8))
+        got = codec.context.indices(bordered, densities[0].astype(np.float32), *divmod(place, 12))
+        np.testing.assert_array_equal(np.stack(got), exact(cells, place, densities=densities))
+        everywhere = np.arange(cells[0].size)
+        signs = codec.context.sign_indices(bordered, everywhere, *divmod(place, 12))
+        np.testing.assert_array_equal(signs, exact_signs(cells, place).ravel())
 
 
-def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact: ExactNetwork):
+def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_signs):
     for place in range(12 * SCALE_CLASSES):
-        exact(np.full((15, 9, 9), 80), np.full(6, 48), place)
+        exact(np.full((15, 9, 9), 80), place, densities=np.full((1, 6), 48))
+        exact_signs(np.full((15, 9, 9), 80), place)
     assert 2**16 < exact.largest < 2**24
+    assert 2**16 < exact_signs.largest < 2**24
+
+
+def test_signs_around_turned_around_turn_the_odds_around(codec: Codec):
+    cells = features.bordered(made_cells(np.random.default_rng(0), (20, 20), 0.3).astype(np.int8))
+    everywhere = np.arange(400)
+    for place in (0, 17, 47):
+        one, other = (
+            codec.context.sign_indices(around, everywhere, *divmod(place, 12)).astype(int)
+            for around in (cells, -cells)
+        )
+        inside = (one > 0) & (one < 127) & (other > 0) & (other < 127)
+        assert np.abs(one + other - 2 * EVEN_SIGN)[inside].max() <= 1
+        assert np.ptp(one) > 10
+
+
+def test_signs_around_do_not_matter_to_bits(codec: Codec):
+    cells = features.bordered(made_cells(np.random.default_rng(0), (20, 20), 0.3).astype(np.int8))
+    densities = np.full(6, 20, np.float32)
+    one, other = (codec.context.indices(around, densities, 0, 3) for around in (cells, -cells))
+    np.testing.assert_array_equal(one, other)
 
 
 def test_indices_do_not_depend_on_the_number_of_threads(codec: Codec):
     rng = np.random.default_rng(0)
-    cells = rng.integers(0, 81, (15, 200, 150)).astype(np.float32)
+    cells = features.bordered(rng.integers(0, 81, (15, 200, 150)).astype(np.int8))
     densities = rng.integers(0, 49, 6).astype(np.float32)
     one = codec.context.indices(cells, densities, 0, 0)
     two = Codec(codec.model, threads=2).context.indices(cells, densities, 0, 0)
     np.testing.assert_array_equal(one, two)
+
+
+def test_many_neighbourhoods_are_seen_in_portions(codec: Codec, monkeypatch):
+    rng = np.random.default_rng(1)
+    sparse = rng.integers(0, 81, (15, 40, 30)) * (rng.random((40, 30)) < 0.05)
+    inputs = features.bordered(sparse.astype(np.int8)), np.zeros(6, np.float32), 1, 5
+    whole = codec.context.indices(*inputs)
+    monkeypatch.setattr(features, "_PORTION", 7)
+    np.testing.assert_array_equal(codec.context.indices(*inputs), whole)
 
 
 def test_features_are_the_tables_of_the_format():

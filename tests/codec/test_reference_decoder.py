@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
+from primis.codec.context import bordered
 from tests.codec import reference_decoder
 from tests.codec.made_codes import lengths_of, made_codes
 from tests.pictures import KINDS
@@ -16,13 +17,24 @@ from tests.pictures import KINDS
 
 def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     def network(cells, densities, place):
-        scale, place = divmod(place, 12)
-        inputs = cells.astype(np.float32), densities.astype(np.float32)
-        return np.stack(codec.context.indices(*inputs, scale, place))
+        inputs = bordered(cells.astype(np.int8)), densities.astype(np.float32)
+        return np.stack(codec.context.indices(*inputs, *divmod(place, 12)))
+
+    def sign_network(cells, place):
+        everywhere = np.arange(cells[0].size)
+        around = bordered(cells.astype(np.int8))
+        found = codec.context.sign_indices(around, everywhere, *divmod(place, 12))
+        return found.reshape(1, *cells.shape[1:])
 
     ours: SparseCodes = codec.unpack(shape, bodies, unsigned_scales=unsigned_scales)
     theirs = reference_decoder.decode(
-        shape, bodies, network, codec.model.probabilities, unsigned_scales=unsigned_scales
+        shape,
+        bodies,
+        network,
+        sign_network,
+        codec.model.probabilities,
+        codec.model.sign_probabilities,
+        unsigned_scales=unsigned_scales,
     )
     assert (ours.step, ours.offset, ours.plane) == (theirs.step, theirs.offset, theirs.plane)
     assert ours.sparsified != theirs.plain

@@ -18,8 +18,8 @@ from primis.codec.codec import Codec  # noqa: E402
 from primis.codec.layout import Layout  # noqa: E402
 from primis.errors import InputError, PrimisError, UsageError  # noqa: E402
 from primis.train.bundle import golden_image, write_bundle  # noqa: E402
-from primis.train.context import ContextNetworks, train_context  # noqa: E402
 from primis.train.data import load_split, random_crops  # noqa: E402
+from primis.train.entropy import EntropyNetworks, train_entropy  # noqa: E402
 from primis.train.loop import TrainConfig, train_autoencoder  # noqa: E402
 from primis.train.networks import AutoEncoder  # noqa: E402
 from primis.train.pipeline import read_recipe  # noqa: E402
@@ -106,7 +106,7 @@ def bundle(picture_folder, tmp_path_factory) -> ModelBundle:
     pictures = load_split(picture_folder, "train")
     facts = {"licence": "none"}
     return write_bundle(
-        AutoEncoder(), ContextNetworks(), folder, name="tiny-1", pictures=pictures, facts=facts
+        AutoEncoder(), EntropyNetworks(24), folder, name="tiny-1", pictures=pictures, facts=facts
     )
 
 
@@ -148,13 +148,22 @@ def test_exported_networks_give_what_the_weights_give(bundle):
     np.testing.assert_allclose(smooth_band, ll[0].numpy(), rtol=1e-4)
 
 
-def test_context_training_learns(picture_folder):
-    torch.manual_seed(0)
+def test_entropy_training_learns(picture_folder):
+    torch.manual_seed(1)
     pictures = load_split(picture_folder, "train")
-    fresh, trained = ContextNetworks(), train_context(AutoEncoder(), pictures, steps=2)
-    one, other = fresh.classes[0].out.bias, trained.classes[0].out.bias
-    assert one is not None
-    assert not torch.equal(one, other)
+    fresh = EntropyNetworks(16).state_dict()
+    trained = train_entropy(AutoEncoder(), pictures, steps=2, width=16).state_dict()
+    for name in ("context.classes.0.out.bias", "signs.bias"):
+        assert not torch.equal(fresh[name], trained[name])
+
+
+def test_a_step_of_a_frozen_encoder_may_teach_nothing(picture_folder, tmp_path):
+    train, validation = (load_split(picture_folder, split) for split in ("train", "val"))
+    frozen = replace(config(6), freeze_encoder=True, plain=1.0)
+    codec = train_autoencoder(frozen, train, validation, tmp_path, accelerator="cpu")
+    for name, weights in AutoEncoder().scales.state_dict().items():
+        if name.endswith("taps"):
+            torch.testing.assert_close(codec.scales.state_dict()[name], weights)
 
 
 def test_crops_have_the_size_and_range_that_training_expects(picture_folder):
@@ -194,7 +203,7 @@ name = "tiny-1"
 data = "pictures"
 [autoencoder]
 steps = 7
-[context]
+[entropy]
 steps = 9
 [facts]
 licence = "Apache-2.0"
@@ -208,7 +217,7 @@ def test_a_recipe_is_read(tmp_path):
     assert recipe.name == "tiny-1"
     assert recipe.data == tmp_path / "pictures"
     assert recipe.autoencoder == TrainConfig(steps=7)
-    assert recipe.context_steps == 9
+    assert recipe.entropy_steps == 9
     assert recipe.facts == {"licence": "Apache-2.0"}
 
 
@@ -217,7 +226,7 @@ def test_a_recipe_is_read(tmp_path):
     [
         ("steps = 7", "step = 7", UsageError),
         ('name = "tiny-1"', "", UsageError),
-        ("[context]\nsteps = 9", "", UsageError),
+        ("[entropy]\nsteps = 9", "", UsageError),
         ('name = "tiny-1"', "name =", InputError),
     ],
 )

@@ -14,8 +14,9 @@ docs/format.md, "Code bytes", specifies the streams byte by byte.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
 
 import constriction
@@ -27,9 +28,14 @@ from primis.codec.context import (
     CHANNELS,
     EVEN_ODDS,
     ContextModel,
+    Features,
+    Indices,
+    Positions,
+    bordered,
     current_level,
     density,
     level_above,
+    signed,
 )
 from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout
 from primis.errors import DamagedFileError
@@ -48,8 +54,6 @@ _STEP_BIAS = 32
 _CODER_OVERHEAD = 40  # bits that the coder may need beyond the information it carries,
 _CODER_LOSS = 2**-12  # and the share of its bytes that its rounding may cost (1.4e-4 measured)
 
-Positions: TypeAlias = NDArray[np.intp]
-Indices: TypeAlias = NDArray[np.uint8]
 Bits: TypeAlias = NDArray[np.int32]
 Costs: TypeAlias = NDArray[np.float64]
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -71,7 +75,8 @@ class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
     ``array`` numbers the arrays of the layout, ``place`` the places in there; ``positions`` are
-    flat in the place, ``indices`` their probability indices. ``fresh`` ones were zero so far.
+    flat in the place, ``indices`` their probability indices. ``fresh`` ones were zero so far;
+    ``sign_indices`` tells how likely they are negative (None: even odds).
     """
 
     array: int
@@ -80,6 +85,7 @@ class _Visit(NamedTuple):
     positions: Positions
     indices: Indices
     fresh: bool
+    sign_indices: Callable[[Positions], Indices] | None
 
 
 class _Source(Protocol):
@@ -122,28 +128,31 @@ class _Walk:
             return True
         if array == self.layout.scales:
             even = np.full(self.magnitudes[array][0].shape, EVEN_ODDS, dtype=np.uint8)
-            return self._visit_place(array, 0, even, even, source)
+            return self._visit_place(array, 0, even, even, None, source)
         cells, densities = self._features(array)
         for place in range(len(PLACES)):
             indices = self.context.indices(cells, densities, array, place)
-            if not self._visit_place(array, place, *indices, source):
+            signs = partial(self.context.sign_indices, cells, scale=array, place=place)
+            if not self._visit_place(array, place, *indices, signs, source):
                 return False
-            cells[place] = current_level(self.magnitudes[array][place] >> self.plane)
+            level = current_level(self.magnitudes[array][place] >> self.plane)
+            cells[1:-1, 1:-1, place] = signed(level, self.negative[array][place])
         return True
 
-    def _features(self, scale: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _features(self, scale: int) -> tuple[Features, NDArray[np.float32]]:
         """Return the inputs of the context network before the first place of a plane."""
         above = self.magnitudes[scale] >> self.plane + 1
         _, rows, columns = above.shape
-        cells = np.zeros((CHANNELS, rows, columns), dtype=np.float32)
-        cells[: len(PLACES)] = level_above(above)
+        cells = np.zeros((CHANNELS, rows, columns), dtype=np.int8)
+        cells[: len(PLACES)] = signed(level_above(above), self.negative[scale])
         densities = np.zeros(2 * BANDS, dtype=np.float32)
         densities[:BANDS] = density(_join(above))
         if scale + 1 < self.layout.scales:
             coarser = _join(self.magnitudes[scale + 1])[:, :rows, :columns] >> self.plane
-            cells[len(PLACES) :] = current_level(coarser)
+            negative = _join(self.negative[scale + 1])[:, :rows, :columns]
+            cells[len(PLACES) :] = signed(current_level(coarser), negative)
             densities[BANDS:] = density(coarser)
-        return cells, densities
+        return bordered(cells), densities
 
     def _visit_place(
         self,
@@ -151,6 +160,7 @@ class _Walk:
         place: int,
         significance: Indices,
         refinement: Indices,
+        signs: Callable[[Positions], Indices] | None,
         source: _Source,
     ) -> bool:
         """Code one place: refinements in raster order, then significance, likeliest first."""
@@ -163,7 +173,7 @@ class _Walk:
         new = new[np.argsort(~significance.reshape(-1)[new], kind="stable")]
         for positions, indices, fresh in ((old, refinement, False), (new, significance, True)):
             given = indices.reshape(-1)[positions]
-            visit = _Visit(array, place, self.plane, positions, given, fresh)
+            visit = _Visit(array, place, self.plane, positions, given, fresh, signs)
             bits, minus = source.take(visit)
             done = positions[: len(bits)]
             magnitude[done] |= bits << self.plane
@@ -206,16 +216,31 @@ def _tops(codes: SparseCodes) -> list[int]:
 class _Truth:
     """Complete codes, and what each of their bits costs."""
 
-    def __init__(self, codes: SparseCodes, probabilities: NDArray[np.float64]) -> None:
+    def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
         self._values = [_split(bands) for bands in codes.values]
-        self._probabilities = probabilities
+        self._context = context
 
     def _look(self, visit: _Visit) -> tuple[Integers, Bits, NDArray[np.float64], Costs]:
         """Return values, bits, the odds of a 1, and information in bits, signs not counted."""
         values = self._values[visit.array][visit.place].reshape(-1)[visit.positions]
         bits = np.abs(values) >> visit.plane & 1
-        odds = self._probabilities[visit.indices]
+        odds = self._context.probabilities[visit.indices]
         return values, bits, odds, -np.log2(np.where(bits == 1, odds, 1 - odds))
+
+    def _look_at_signs(
+        self, visit: _Visit, ones: Positions, values: Integers
+    ) -> tuple[Mask, NDArray[np.float64], Costs]:
+        """Return which of ``ones`` are negative, the odds of that, and information in bits."""
+        minus = values[ones] < 0
+        odds = _sign_odds(visit, visit.positions[ones], self._context)
+        return minus, odds, -np.log2(np.where(minus, odds, 1 - odds))
+
+
+def _sign_odds(visit: _Visit, positions: Positions, context: ContextModel) -> NDArray[np.float64]:
+    if visit.sign_indices is None or not len(positions):
+        return np.full(len(positions), 0.5)
+    odds: NDArray[np.float64] = context.sign_probabilities[visit.sign_indices(positions)]
+    return odds
 
 
 class _Writer(_Truth):
@@ -225,10 +250,10 @@ class _Writer(_Truth):
         self,
         codes: SparseCodes,
         lengths: Sequence[int],
-        probabilities: NDArray[np.float64],
+        context: ContextModel,
         unsigned_scales: int,
     ) -> None:
-        super().__init__(codes, probabilities)
+        super().__init__(codes, context)
         self._unsigned_scales = unsigned_scales
         self._rooms = [8.0 * length * (1 - _CODER_LOSS) - _CODER_OVERHEAD for length in lengths]
         self._level = 0
@@ -239,27 +264,28 @@ class _Writer(_Truth):
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
         values, bits, odds, cost = self._look(visit)
-        signed = visit.fresh and visit.array >= self._unsigned_scales
-        if signed:
-            cost += bits
+        ones = np.flatnonzero(bits)
+        with_signs = visit.fresh and visit.array >= self._unsigned_scales
+        if with_signs:
+            minus, sign_odds, sign_cost = self._look_at_signs(visit, ones, values)
+            cost[ones] += sign_cost
         done = 0
         while done < len(bits) and self._level < len(self._rooms):
             total = np.cumsum(cost[done:])
             fits = int(np.searchsorted(total, self._rooms[self._level], side="right"))
             if fits:
-                part = slice(done, done + fits)
-                self._put(bits[part], odds[part])
-                if signed:
-                    minus = (values[part][bits[part] == 1] < 0).astype(np.int32)
-                    self._put(minus, np.full(len(minus), 0.5))
+                self._put(bits[done : done + fits], odds[done : done + fits])
+                if with_signs:
+                    part = slice(*np.searchsorted(ones, (done, done + fits)))
+                    self._put(minus[part], sign_odds[part])
                 self.counts[self._level] += fits
                 self._rooms[self._level] -= float(total[fits - 1])
                 done += fits
             if done < len(bits):
                 self._level += 1
-        return bits[:done], values[:done][bits[:done] == 1] < 0
+        return bits[:done], values[ones[ones < done]] < 0
 
-    def _put(self, symbols: Bits, odds: NDArray[np.float64]) -> None:
+    def _put(self, symbols: Bits | Mask, odds: NDArray[np.float64]) -> None:
         self.symbols[self._level].append(symbols.astype(np.int32))
         self.odds[self._level].append(odds)
 
@@ -277,27 +303,33 @@ class _Writer(_Truth):
 class _Meter(_Truth):
     """A source that counts what coding all of the truth takes."""
 
-    def __init__(self, codes: SparseCodes, planes: int, probabilities: NDArray[np.float64]) -> None:
-        super().__init__(codes, probabilities)
+    def __init__(self, codes: SparseCodes, planes: int, context: ContextModel) -> None:
+        super().__init__(codes, context)
         self.bits = np.zeros((planes, len(self._values)))
-        self.symbols = np.zeros((len(probabilities), 2), dtype=np.int64)
+        self.symbols = np.zeros((len(context.probabilities), 2), dtype=np.int64)
+        self.signs = np.zeros((len(context.sign_probabilities), 2), dtype=np.int64)
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Give the truth; see `_Source`."""
         values, bits, _, cost = self._look(visit)
-        self.bits[visit.plane, visit.array] += cost.sum() + (bits.sum() if visit.fresh else 0)
-        if visit.array < len(self._values) - 1:
+        ones = np.flatnonzero(bits)
+        minus, _, sign_cost = self._look_at_signs(visit, ones, values)
+        self.bits[visit.plane, visit.array] += cost.sum() + (sign_cost.sum() if visit.fresh else 0)
+        if visit.sign_indices is not None:
             np.add.at(self.symbols, (visit.indices, bits), 1)
-        return bits, values[bits == 1] < 0
+            if visit.fresh and len(ones):
+                given = visit.sign_indices(visit.positions[ones])
+                np.add.at(self.signs, (given, minus.astype(np.intp)), 1)
+        return bits, minus
 
 
 class _Streams:
     """The decoder's source: one stream after the other."""
 
     def __init__(
-        self, streams: Sequence[bytes], probabilities: NDArray[np.float64], unsigned_scales: int
+        self, streams: Sequence[bytes], context: ContextModel, unsigned_scales: int
     ) -> None:
-        self._probabilities = probabilities
+        self._context = context
         self._unsigned_scales = unsigned_scales
         self._counts = [_COUNT.unpack_from(stream)[0] for stream in streams]
         self._coders = [_coder(stream[COUNT_LENGTH:]) for stream in streams]
@@ -305,8 +337,8 @@ class _Streams:
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
-        signed = visit.fresh and visit.array >= self._unsigned_scales
-        odds = self._probabilities[visit.indices]
+        with_signs = visit.fresh and visit.array >= self._unsigned_scales
+        odds = self._context.probabilities[visit.indices]
         bits = np.zeros(len(visit.positions), dtype=np.int32)
         signs = []
         done = 0
@@ -315,14 +347,16 @@ class _Streams:
             coder = self._coders[self._level]
             if part.start < part.stop:
                 bits[part] = coder.decode(_BERNOULLI, odds[part])
-            if signed and (ones := int(bits[part].sum())):
-                signs.append(coder.decode(_BERNOULLI, np.full(ones, 0.5)))
+            ones = visit.positions[part][bits[part] == 1]
+            if with_signs and len(ones):
+                sign_odds = _sign_odds(visit, ones, self._context)
+                signs.append(coder.decode(_BERNOULLI, sign_odds))
             self._counts[self._level] -= part.stop - part.start
             done = part.stop
             if done < len(bits):
                 self._level += 1
         bits = bits[:done]
-        if signed:
+        if with_signs:
             minus = np.concatenate(signs) == 1 if signs else np.zeros(0, dtype=np.bool_)
         else:
             minus = np.zeros(int(bits.sum()), dtype=np.bool_)
@@ -385,7 +419,7 @@ def encode(
     rooms = [
         length - minimum_length(level) + MIN_STREAM_LENGTH for level, length in enumerate(lengths)
     ]
-    writer = _Writer(codes, rooms, context.probabilities, unsigned_scales)
+    writer = _Writer(codes, rooms, context, unsigned_scales)
     _Walk(codes.layout, tops, context).run(writer)
     bodies = [
         _COUNT.pack(writer.counts[level]) + writer.stream(level, room)
@@ -433,7 +467,7 @@ def decode(
     tops = _unpack_tops(packed_tops, len(layout.shapes))
     streams = [bodies[0][HEADER_LENGTH:], *bodies[1:]]
     walk = _Walk(layout, tops, context)
-    walk.run(_Streams(streams, context.probabilities, unsigned_scales))
+    walk.run(_Streams(streams, context, unsigned_scales))
     crops = [np.s_[:, :rows, :columns] for _, rows, columns in layout.shapes]
     return SparseCodes(
         layout=layout,
@@ -460,15 +494,18 @@ class Statistics:
         first, then in the smooth band; signs included.
     symbols
         (128, 2): how often a symbol coded at each probability index was 0 and 1.
+    signs
+        (128, 2): how often a sign coded at each index was plus and minus.
     """
 
     bits: NDArray[np.float64]
     symbols: NDArray[np.int64]
+    signs: NDArray[np.int64]
 
 
 def measure(codes: SparseCodes, context: ContextModel) -> Statistics:
     """Count bits and symbols of complete codes without writing them."""
     tops = _tops(codes)
-    meter = _Meter(codes, max(tops), context.probabilities)
+    meter = _Meter(codes, max(tops), context)
     _Walk(codes.layout, tops, context).run(meter)
-    return Statistics(meter.bits, meter.symbols)
+    return Statistics(meter.bits, meter.symbols, meter.signs)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from primis.codec.census import COUNTS
 from primis.errors import UnknownModelError
 
 MANIFEST = "manifest.json"
@@ -36,16 +37,18 @@ class ModelBundle:
     digest
         First 8 bytes of the SHA-256 of the manifest: what a public file names its model by.
     bits_per_code
-        Bits that one non-zero coefficient takes on average; turns a rate into a sparsity.
-    probabilities
-        128 integers: the probability table of the context model, in 1/65536.
+        By whether the sparsifier is used, (5,): bits that a coefficient takes on average for each
+        count of `Census.counts`; turns a rate into a sparsity.
+    probabilities, sign_probabilities
+        128 integers each: the probability tables of the context model, in 1/65536.
     """
 
     folder: Path
     name: str
     digest: bytes
-    bits_per_code: float
+    bits_per_code: dict[bool, NDArray[np.float64]]
     probabilities: NDArray[np.int64]
+    sign_probabilities: NDArray[np.int64]
 
     @classmethod
     def load(cls, folder: Path) -> ModelBundle:
@@ -65,22 +68,35 @@ class ModelBundle:
                         f"{name} of the model bundle in {folder} is not what its manifest says",
                         hint="install primis again",
                     )
-            probabilities = np.array(manifest["probabilities"], dtype=np.int64)
-            if probabilities.shape != (128,) or not (probabilities > 0).all():
-                raise ValueError("probabilities")
-            if not (probabilities < 2**16).all():
-                raise ValueError("probabilities")
             return cls(
                 folder=folder,
                 name=str(manifest["name"]),
                 digest=hashlib.sha256(text).digest()[:DIGEST_LENGTH],
-                bits_per_code=float(manifest["bits_per_code"]),
-                probabilities=probabilities,
+                bits_per_code={
+                    sparsified: _prices(manifest["bits_per_code"][key])
+                    for sparsified, key in ((True, "sparsified"), (False, "plain"))
+                },
+                probabilities=_probabilities(manifest["probabilities"]),
+                sign_probabilities=_probabilities(manifest["sign_probabilities"]),
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UnknownModelError(
                 f"{folder} is not a complete model bundle", hint="install primis again"
             ) from error
+
+
+def _probabilities(numbers: object) -> NDArray[np.int64]:
+    table = np.array(numbers, dtype=np.int64)
+    if table.shape != (128,) or not (table > 0).all() or not (table < 2**16).all():
+        raise ValueError("probabilities")
+    return table
+
+
+def _prices(numbers: object) -> NDArray[np.float64]:
+    prices = np.array(numbers, dtype=np.float64)
+    if prices.shape != (COUNTS,) or not (prices >= 0).all() or not prices.any():
+        raise ValueError("bits_per_code")
+    return prices
 
 
 def find(digest: bytes | None = None) -> ModelBundle:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from primis.codec import bitstream, bundle
 from primis.codec.bundle import ModelBundle
+from primis.codec.census import Census
 from primis.codec.codes import SparseCodes, everything_known
 from primis.codec.context import ContextModel
 from primis.codec.layout import Layout
@@ -23,6 +24,9 @@ _TRIAL_RATE = 0.75
 """Bits per pixel from which the encoder tries whether an image is better off without sparsifier."""
 
 _TRIAL_SIDE = 1024
+
+_CAUTION = 1.03
+"""Of what codes should cost so much is set aside: a plane cut short costs more than one begun."""
 
 _FINEST_STEP = 2.0**-6  # grey levels; below it an integer image is exact anyway
 
@@ -68,21 +72,26 @@ class Codec:
         """
         return _codec(digest, threads)
 
+    def census(self, pixels: Pixels) -> Census:
+        """Count the coefficients of an image (rows, columns) by magnitude."""
+        return Census.of(self._analyse(pixels)[0])
+
     @cached_property
     def context(self) -> ContextModel:
         """The model of the code symbols' probabilities."""
         return ContextModel(
-            self.model.folder / "context.onnx",
+            self.model.folder,
             self.model.probabilities,
+            self.model.sign_probabilities,
             session_options(self._threads),
         )
 
     def encode(self, pixels: Pixels, budget: int, *, sparsified: bool | None = None) -> SparseCodes:
         """Code an image so that its coarser codes fill about ``budget`` bytes.
 
-        The quantiser step is the magnitude of the k-th largest coefficient, k being the number of
-        non-zeros that the budget can pay for; finer codes follow below it. Sparsifier and restorer
-        are left out where a high rate leaves them nothing to do but harm.
+        The quantiser step is the magnitude above which lie as many coefficients as the budget can
+        pay for; finer codes follow below it. Sparsifier and restorer are left out where a high
+        rate leaves them nothing to do but harm.
 
         Parameters
         ----------
@@ -99,11 +108,9 @@ class Codec:
         return self._encode(pixels, budget, sparsified)
 
     def _encode(self, pixels: Pixels, budget: int, sparsified: bool) -> SparseCodes:
-        layout = Layout(*pixels.shape)
-        offset = round(float(pixels.mean()))
-        image = pixels.astype(np.float32) - np.float32(offset)
-        details, smooth = self._networks.analyse(image, layout)
-        step = self._step(details, smooth, budget)
+        layout, offset = Layout(*pixels.shape), _offset(pixels)
+        details, smooth = self._analyse(pixels)
+        step = self._step(details, smooth, budget, sparsified)
         finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
         details = [bands / np.float32(step) for bands in details]
         if sparsified:
@@ -115,6 +122,10 @@ class Codec:
         )
         known = everything_known(layout)
         return SparseCodes(layout, finest, offset, values, 0, known, sparsified)
+
+    def _analyse(self, pixels: Pixels) -> tuple[list[Maps], Maps]:
+        image = pixels.astype(np.float32) - np.float32(_offset(pixels))
+        return self._networks.analyse(image, Layout(*pixels.shape))
 
     def _sparsifier_pays(self, pixels: Pixels, budget: int) -> bool:
         """Code the middle of the image both ways, in its share of the bytes, and compare."""
@@ -130,11 +141,10 @@ class Codec:
 
         return error(True) <= error(False)
 
-    def _step(self, details: list[Maps], smooth: Maps, budget: int) -> float:
-        magnitudes = np.abs(np.concatenate([bands.ravel() for bands in details]))
-        count = min(len(magnitudes), max(1, round(8 * budget / self.model.bits_per_code)))
-        step = float(np.partition(magnitudes, -count)[-count])
-        largest = max(float(magnitudes.max()), float(np.abs(smooth).max()))
+    def _step(self, details: list[Maps], smooth: Maps, budget: int, sparsified: bool) -> float:
+        prices = self.model.bits_per_code[sparsified]
+        step = Census.of(details).step(8 * budget / _CAUTION, prices)
+        largest = max(float(np.abs(bands).max()) for bands in (*details, smooth))
         least: float = largest / 2.0 ** (bitstream.MAX_PLANES - 4)
         return max(step, _FINEST_STEP * 2.0**SPARE_PLANES, least)
 
@@ -185,6 +195,10 @@ class Codec:
         return bitstream.decode(
             Layout(*shape), bodies, self.context, unsigned_scales=unsigned_scales
         )
+
+
+def _offset(pixels: Pixels) -> int:
+    return round(float(pixels.mean()))
 
 
 @cache

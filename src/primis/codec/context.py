@@ -1,34 +1,42 @@
 """How likely a code symbol is, from what is already coded around it: exact integers throughout.
 
-A small convolutional network looks at a 3x3 neighbourhood of 2x2 cells. Its weights, inputs and
-intermediate values are integers below 2**24 held in float32, where sums are exact in any order, so
-every machine computes the same probability (checked when a model is exported). A probability
-computed from inexact floats would turn to garbage on another machine.
+A small network, and another one for signs, looks at a 3x3 neighbourhood of 2x2 cells. Weights,
+inputs and intermediate values are integers below 2**24 held in float32, where sums are exact in any
+order, so every machine computes the same probability (checked when a model is exported). A
+probability computed from inexact floats would turn to garbage on another machine. Most
+neighbourhoods are empty; the network sees one of them for all.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from primis.codec.codes import Integers
+from primis.codec.codes import Integers, Mask
 from primis.codec.layout import BANDS, PLACES
 
 CHANNELS = len(PLACES) + BANDS
+SLOTS = 16
+"""Bytes of a cell: its channels, and one that is 0."""
+SIDE = 3
+"""Rows and columns of a neighbourhood, in cells."""
 SCALE_CLASSES = 4
 PROBABILITY_BITS = 16
+EVEN_SIGN = 64
+"""The same for signs."""
+
+_PORTION = 2**16  # neighbourhoods that a network sees at once
 EVEN_ODDS = 96
 """Index of probability one half in the table of 128 probabilities."""
 
 # round(16 * log2(1 + x / 4)) for magnitudes M from 1 on, x = 4 * M + 2 where M is known to the
 # current plane, x = 8 * M + 4 where only to the plane above; from 15 on all are alike.
-_CURRENT = np.array(
-    [0, 21, 29, 35, 39, 43, 47, 49, 52, 54, 56, 58, 60, 62, 63, 65], dtype=np.float32
-)
-_ABOVE = np.array([0, 32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80], dtype=np.float32)
+_CURRENT = np.array([0, 21, 29, 35, 39, 43, 47, 49, 52, 54, 56, 58, 60, 62, 63, 65], dtype=np.int8)
+_ABOVE = np.array([0, 32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80], dtype=np.int8)
 # Share of non-zero coefficients in a band, in 1/4096: about 4 * log2(1 + share).
 _SHARES = np.array(
     # smallest share with each value from 1 on: ceil(2 ** ((k - 0.5) / 4) - 1)
@@ -39,14 +47,26 @@ _SHARES = np.array(
 )  # fmt: skip
 
 
-def current_level(magnitude: Integers) -> NDArray[np.float32]:
+NETWORK, SIGN_NETWORK = "context.onnx", "signs.onnx"
+
+Features: TypeAlias = NDArray[np.int8]
+Indices: TypeAlias = NDArray[np.uint8]
+Positions: TypeAlias = NDArray[np.intp]
+
+
+def current_level(magnitude: Integers) -> Features:
     """Feature of magnitudes whose lowest known bit is that of the current plane."""
     return _CURRENT[np.minimum(magnitude, 15)]
 
 
-def level_above(magnitude: Integers) -> NDArray[np.float32]:
+def level_above(magnitude: Integers) -> Features:
     """Feature of magnitudes whose lowest known bit is that of the plane above."""
     return _ABOVE[np.minimum(magnitude, 15)]
+
+
+def signed(level: Features, negative: Mask) -> Features:
+    """Feature with the sign of the coefficient."""
+    return np.where(negative, -level, level)
 
 
 def density(magnitude: Integers) -> NDArray[np.float32]:
@@ -57,55 +77,125 @@ def density(magnitude: Integers) -> NDArray[np.float32]:
     return values
 
 
+def bordered(features: Features) -> Features:
+    """Arrange features (15, rows, columns) as cells (rows + 2, columns + 2, 16), zeros around."""
+    channels, rows, columns = features.shape
+    cells = np.zeros((rows + 2, columns + 2, SLOTS), dtype=np.int8)
+    cells[1:-1, 1:-1, :channels] = features.transpose(1, 2, 0)
+    return cells
+
+
+def occupied(cells: Features) -> Positions:
+    """Return which cells, flat and without the border, have something in their neighbourhood."""
+    words = cells.view(np.uint64)
+    busy = words[..., 0] | words[..., 1] != 0
+    busy = busy[:, :-2] | busy[:, 1:-1] | busy[:, 2:]
+    busy = busy[:-2] | busy[1:-1] | busy[2:]
+    return np.flatnonzero(busy)
+
+
+def neighbourhoods(cells: Features, positions: Positions) -> Features:
+    """Return the neighbourhoods (n, 9 * 16) of n cells, flat positions without the border."""
+    columns = cells.shape[1] - 2
+    corners = positions // columns * (columns + 2) + positions % columns
+    offsets = np.arange(SIDE)[:, None] * (columns + 2) + np.arange(SIDE)
+    whole_cells = cells.reshape(-1).view(f"V{SLOTS}")
+    found: Features = whole_cells[corners[:, None] + offsets.ravel()].view(np.int8)
+    return found.reshape(len(positions), offsets.size * SLOTS)
+
+
 class ContextModel:
-    """The context network and the table that turns its output into probabilities.
+    """The networks that look around a symbol, and the tables that make probabilities of it.
 
     Parameters
     ----------
-    network
-        ONNX file: inputs ``cells`` (1, 15, h, w) and ``densities`` (1, 6, 1, 1) of integers in
-        float32 and ``place``, int64, 12 times the scale class plus the number of the place in the
-        cell; output (2, h, w): indices 0 to 127 for significance, then for refinement.
+    folder
+        Holds ``context.onnx`` and ``signs.onnx``. The first has the inputs ``cells`` (n, 144),
+        int8, ``densities`` (1, 6), float32, and ``place``, int64, 12 times the scale class plus the
+        number of the place in the cell; its output (2, n) are indices 0 to 127 for significance,
+        then for refinement. The second goes without densities and gives (1, n) for signs.
     probabilities
         128 integers in 1..65535: the probability of a 1, in 1/65536.
+    sign_probabilities
+        The same for a minus.
     options
-        Options of the onnxruntime session.
+        Options of the onnxruntime sessions.
     """
 
     def __init__(
         self,
-        network: Path,
+        folder: Path,
         probabilities: NDArray[np.int64],
+        sign_probabilities: NDArray[np.int64],
         options: onnxruntime.SessionOptions,
     ) -> None:
-        self._session = onnxruntime.InferenceSession(
-            str(network), options, providers=["CPUExecutionProvider"]
+        self._bits, self._signs = (
+            onnxruntime.InferenceSession(
+                str(folder / name), options, providers=["CPUExecutionProvider"]
+            )
+            for name in (NETWORK, SIGN_NETWORK)
         )
         self.probabilities: NDArray[np.float64] = probabilities / 2**PROBABILITY_BITS
+        self.sign_probabilities: NDArray[np.float64] = sign_probabilities / 2**PROBABILITY_BITS
 
     def indices(
-        self, cells: NDArray[np.float32], densities: NDArray[np.float32], scale: int, place: int
-    ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        self, cells: Features, densities: NDArray[np.float32], scale: int, place: int
+    ) -> tuple[Indices, Indices]:
         """Return probability indices (h, w) of significance and of refinement symbols.
 
         Parameters
         ----------
         cells
-            (15, h, w): features of the twelve places of a cell, then of the three bands of the
-            coarser scale.
+            (h + 2, w + 2, 16): features of the twelve places of a cell, then of the three bands of
+            the coarser scale, as `bordered` arranges them. Signs do not matter.
         densities
             (6,): of the three bands and of the three coarser ones.
         scale, place
             Which scale (0 the finest) and place in the cell, of `PLACES`, comes next.
         """
-        number = min(scale, SCALE_CLASSES - 1) * len(PLACES) + place
-        (output,) = self._session.run(
-            None,
-            {
-                "cells": cells[None],
-                "densities": densities.reshape(1, -1, 1, 1),
-                "place": np.array(number, dtype=np.int64),
-            },
+        positions = occupied(cells)
+        around = neighbourhoods(cells, positions)
+        nothing = np.zeros((1, around.shape[1]), dtype=np.int8)
+        found = _run(
+            self._bits, np.concatenate((around, nothing)), scale, place, densities=densities[None]
         )
-        significance, refinement = output.astype(np.uint8)
+        rows, columns = cells.shape[0] - 2, cells.shape[1] - 2
+        indices = np.repeat(found[:, -1:], rows * columns, axis=1)
+        indices[:, positions] = found[:, :-1]
+        significance, refinement = indices.reshape(2, rows, columns)
         return significance, refinement
+
+    def sign_indices(
+        self, cells: Features, positions: Positions, scale: int, place: int
+    ) -> Indices:
+        """Return indices (n,) of the signs of coefficients at n flat positions of a place.
+
+        Parameters
+        ----------
+        cells
+            As in `indices`, features with signs.
+        positions
+            In the place, and so in the cells without their border.
+        scale, place
+            As in `indices`.
+        """
+        found: Indices = _run(self._signs, neighbourhoods(cells, positions), scale, place)[0]
+        return found
+
+
+def _run(
+    session: onnxruntime.InferenceSession,
+    around: Features,
+    scale: int,
+    place: int,
+    **inputs: NDArray[np.float32],
+) -> Indices:
+    """Run a network on neighbourhoods (n, 144), some at a time; return (outputs, n)."""
+    number = np.array(min(scale, SCALE_CLASSES - 1) * len(PLACES) + place, dtype=np.int64)
+    starts = range(0, max(1, len(around)), _PORTION)
+    parts = [
+        session.run(None, {"cells": around[start : start + _PORTION], "place": number, **inputs})[0]
+        for start in starts
+    ]
+    indices: Indices = np.concatenate(parts, axis=1).astype(np.uint8)
+    return indices

@@ -11,23 +11,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.optimize import nnls
 
 from primis.codec.bitstream import measure, usable_length
 from primis.codec.bundle import MANIFEST, ModelBundle
+from primis.codec.census import Census
 from primis.codec.codec import SPARE_PLANES, Codec
-from primis.train.context import ContextNetworks, calibrate, export_context, prior_probabilities
+from primis.codec.context import EVEN_ODDS, EVEN_SIGN, NETWORK, SIGN_NETWORK
 from primis.train.data import Picture
+from primis.train.entropy import EntropyNetworks
 from primis.train.export import export_networks
-from primis.train.networks import AutoEncoder
+from primis.train.integers import calibrate, export_context, export_signs, prior_probabilities
+from primis.train.networks import DISTINCT_SCALES, AutoEncoder
 
 GOLDEN = "golden.json"
-_GUESSED_BITS_PER_CODE = 8.0
-_CALIBRATION_RATES = (0.06, 0.12, 0.25, 0.5)  # bits per pixel
+_GUESSED_BITS_PER_CODE = (7.0,) * DISTINCT_SCALES + (0.0,)
+_CALIBRATION_RATES = {  # bits per pixel
+    "sparsified": (0.04, 0.08, 0.16, 0.32, 0.5, 0.7),
+    "plain": (0.5, 1.0, 2.0, 4.0),
+}
 
 
 def write_bundle(
     codec: AutoEncoder,
-    context: ContextNetworks,
+    entropy: EntropyNetworks,
     folder: Path,
     *,
     name: str,
@@ -38,7 +45,7 @@ def write_bundle(
 
     Parameters
     ----------
-    codec, context
+    codec, entropy
         The trained networks.
     folder
         Made if missing; files of the same names are replaced.
@@ -51,44 +58,65 @@ def write_bundle(
     """
     folder.mkdir(parents=True, exist_ok=True)
     export_networks(codec, folder)
-    export_context(context, folder / "context.onnx")
+    export_context(entropy.context, folder / NETWORK)
+    export_signs(entropy.signs, folder / SIGN_NETWORK)
     manifest: dict[str, Any] = {
         "name": name,
         **facts,
-        "bits_per_code": _GUESSED_BITS_PER_CODE,
-        "probabilities": prior_probabilities().tolist(),
+        "bits_per_code": dict.fromkeys(_CALIBRATION_RATES, _GUESSED_BITS_PER_CODE),
+        "probabilities": prior_probabilities(EVEN_ODDS).tolist(),
+        "sign_probabilities": prior_probabilities(EVEN_SIGN).tolist(),
     }
     _write_manifest(folder, manifest)
-    bits_per_code, symbols = _survey(folder, pictures)
-    manifest["bits_per_code"] = bits_per_code
-    manifest["probabilities"] = calibrate(symbols[:, 1], symbols.sum(1)).tolist()
+    manifest |= _survey(folder, pictures)
     _write_manifest(folder, manifest)
     _write_golden(folder)
     _write_manifest(folder, manifest)
     return ModelBundle.load(folder)
 
 
-def _survey(folder: Path, pictures: Sequence[Picture]) -> tuple[float, NDArray[np.int64]]:
-    """Measure bits per non-zero coefficient, and bits at each probability index."""
+def _survey(folder: Path, pictures: Sequence[Picture]) -> dict[str, Any]:
+    """Measure bits per coefficient, for each count of a census, and both probability tables."""
     codec = Codec(ModelBundle.load(folder))
-    symbols = np.zeros((128, 2), dtype=np.int64)
-    ratios = []
-    for number, picture in enumerate(pictures):
-        rate = _CALIBRATION_RATES[number % len(_CALIBRATION_RATES)]
-        budget = int(rate * picture.size / 8)
-        codes = codec.encode(picture, budget)
-        statistics = measure(codes, codec.context)
-        wanted = 8 * budget / codec.model.bits_per_code
-        ratios.append(statistics.bits[SPARE_PLANES:].sum() / wanted)
-        # Planes far below the rate are hardly ever coded: count only what a file holds.
-        shifted = replace(
-            codes,
-            values=tuple(
-                np.sign(band) * (np.abs(band) >> SPARE_PLANES - 1) for band in codes.values
-            ),
-        )
-        symbols += measure(shifted, codec.context).symbols
-    return round(float(np.median(ratios)), 2), symbols
+    symbols, signs = np.zeros((2, 128, 2), dtype=np.int64)
+    prices = {}
+    for name, rates in _CALIBRATION_RATES.items():
+        found = []
+        for number, picture in enumerate(pictures):
+            for rate in rates[number % 2 :: 2]:
+                codes = codec.encode(
+                    picture, int(rate * picture.size / 8), sparsified=name == "sparsified"
+                )
+                counts = codec.census(picture).counts()
+                bin_ = Census.bin_of(codes.step * 2**SPARE_PLANES)
+                bits = measure(codes, codec.context).bits[SPARE_PLANES:].sum()
+                found.append(np.append(counts[:, bin_], bits))
+                # Planes far below the rate are hardly ever coded: count only what a file holds.
+                shifted = replace(
+                    codes,
+                    values=tuple(
+                        np.sign(band) * (np.abs(band) >> SPARE_PLANES - 1) for band in codes.values
+                    ),
+                )
+                counted = measure(shifted, codec.context)
+                symbols += counted.symbols
+                signs += counted.signs
+        prices[name] = fit_prices(np.array(found))
+    return {
+        "bits_per_code": prices,
+        "probabilities": calibrate(symbols, EVEN_ODDS).tolist(),
+        "sign_probabilities": calibrate(signs, EVEN_SIGN).tolist(),
+    }
+
+
+def fit_prices(found: NDArray[np.float64]) -> list[float]:
+    """Fit bits per coefficient, none negative, to (n, 6): counts and bits of coded images.
+
+    A percent counts alike in all of them.
+    """
+    counts, bits = found[:, :-1], found[:, -1]
+    prices, _ = nnls(counts / bits[:, None], np.ones(len(bits)))
+    return [round(float(price), 3) for price in prices]
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from primis.train.objective import TrainedAutoEncoder
 CHECKPOINT_EVERY = 500  # steps
 CELL = 2**SCALES  # sides of an image are multiples of it in training
 MAX_GRADIENT = 10.0
-RATE_MODEL_SPEED = 4.0  # times the learning rate of the codec, whose gradients need it
+CONTEXT_SPEED = 3.0  # times the learning rate of the auto-encoder
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class TrainConfig:
     ``learning_rate`` to zero along a half cosine. Quantiser steps are drawn log-uniformly between
     ``finest`` and ``coarsest`` grey levels (of 255). A share ``plain`` of the steps leaves out the
     sparsifier and the restorer, as the encoder does where they do harm. The first weights are the
-    averaged ones of the checkpoint ``start``, if there is one.
+    averaged ones of the checkpoint ``start``, if there is one, as far as it has them.
     """
 
     steps: int = 16_000
     batch: int = 8
     crop: int = 192
     learning_rate: float = 8e-4
-    finest: float = 1.5
+    finest: float = 2.0
     coarsest: float = 80.0
     seed: int = 1
     plain: float = 0.0
@@ -92,7 +92,7 @@ def train_autoencoder(
 
     bare = TrainedAutoEncoder()
     if first_weights:
-        bare.load_state_dict(first_weights)
+        bare.load_state_dict(bare.state_dict() | first_weights)
     if config.freeze_encoder:
         for part in (bare.codec.scales, bare.codec.sparsifiers):
             part.requires_grad_(False)
@@ -101,7 +101,7 @@ def train_autoencoder(
     ).to(fabric.device)
     groups = [
         {"params": [p for p in part.parameters() if p.requires_grad], "speed": speed}
-        for part, speed in ((bare.codec, 1.0), (bare.rate, RATE_MODEL_SPEED))
+        for part, speed in ((bare.codec, 1.0), (bare.context, CONTEXT_SPEED))
     ]
     model, optimiser = fabric.setup(bare, torch.optim.Adam(groups))
     start = 0
@@ -123,9 +123,10 @@ def train_autoencoder(
         cuts = random_cuts(config.batch, generator).to(fabric.device)
         plain = torch.rand((), generator=generator).item() < config.plain
         cost = model(crops, quantiser, cuts, plain)
-        fabric.backward(cost.loss)
-        fabric.clip_gradients(model, optimiser, max_norm=MAX_GRADIENT, error_if_nonfinite=False)
-        optimiser.step()
+        if cost.loss.requires_grad:  # not in a plain step of a frozen encoder without teaching
+            fabric.backward(cost.loss)
+            fabric.clip_gradients(model, optimiser, max_norm=MAX_GRADIENT, error_if_nonfinite=False)
+            optimiser.step()
         optimiser.zero_grad()
         average.update_parameters(bare)
         if writer is not None and (step + 1) % 50 == 0:
@@ -163,11 +164,11 @@ def _averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
             f"{checkpoint} is not a checkpoint to start from",
             hint="name the checkpoint.pt of an earlier run in autoencoder.start, or leave that out",
         ) from error
-    prefix = "module."
+    parts = ("module.codec.", "module.context.")
     return {
-        name.removeprefix(prefix): value
+        name.removeprefix("module."): value
         for name, value in average.items()
-        if name.startswith(prefix)
+        if name.startswith(parts)
     }
 
 
@@ -187,7 +188,7 @@ def random_cuts(count: int, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def validate(model: TrainedAutoEncoder, images: Sequence[Tensor]) -> dict[str, float]:
-    """Lagrangian (as ``loss``), PSNR (dB) and estimated bits per pixel at four quantiser steps.
+    """Lagrangian (as ``loss``), PSNR (dB) and bits per pixel at four quantiser steps.
 
     ``images`` are (1, 1, h, w), h and w multiples of 64, with values 0 to 255.
     """

@@ -9,19 +9,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from primis.train.networks import (
-    DISTINCT_SCALES,
-    PHASES,
-    SCALES,
-    AutoEncoder,
-    compress,
-    upsample,
-)
+from primis.train.context import ContextNetworks, bits_of_plane, by_place
+from primis.train.networks import PHASES, SCALES, AutoEncoder
 
 # What one bit may cost in squared quantiser steps. Coding a coefficient just above its threshold
 # saves about 0.75 squared steps and costs 5 to 7 bits.
 BIT_PRICE = 0.13
 FREE_COST = 0.005
+TEACHING = 0.25  # share of the steps in which the context networks learn; it doubles their cost
 
 
 def pass_through(hard: Tensor, soft: Tensor) -> Tensor:
@@ -33,51 +28,16 @@ def dequantise(coefficients: Tensor, half_known: Tensor) -> Tensor:
     """Quantise with a dead zone and return the reconstruction, both in steps.
 
     Magnitudes are truncated to integers (to even integers where ``half_known`` is 1: one bit-plane
-    is missing there) and put back in the middle of their cell; zero stays zero.
+    is missing there) and put back in the middle of their cell; zero stays zero. The gradient is
+    that of the mean over a dither of one step: 0 deep in the dead zone, where nothing that a
+    network does to the coefficient changes the picture, 1.5 around the jump to 1.5, then 1.
     """
     width = 1 + half_known
-    index = torch.floor(coefficients.abs() / width)
-    middle = torch.where(index > 0, (index + 0.5) * width, torch.zeros_like(index))
-    return pass_through(middle * coefficients.sign(), coefficients)
-
-
-class RateModel(nn.Module):
-    """Bits of the quantised coefficients of one scale under Laplace laws of predicted width.
-
-    The width follows from neighbours and from the coarser scale. It stands in for the integer
-    context model of the file during training and is thrown away afterwards.
-    """
-
-    def __init__(self, width: int = 32) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(6, width, 5, padding=2)
-        self.rest = nn.Sequential(
-            nn.ReLU(), nn.Conv2d(width, width, 1), nn.ReLU(), nn.Conv2d(width, 3, 1)
-        )
-        last = self.rest[-1]
-        assert isinstance(last, nn.Conv2d)
-        assert last.bias is not None
-        nn.init.constant_(last.bias, -2.0)
-        mask = torch.ones(1, 6, 5, 5)
-        mask[:, :3, 2, 2] = 0
-        self.register_buffer("mask", mask)
-        self.mask: Tensor
-
-    def forward(self, values: Tensor, parents: Tensor) -> Tensor:
-        """Return bits (n, 3, h, w) for ``values``, coefficients in steps, noise added."""
-        x = compress(torch.cat((values, parents), dim=1).abs())
-        x = self.rest(F.conv2d(x, self.first.weight * self.mask, self.first.bias, padding=2))
-        scale = F.softplus(x.float()) + 0.02
-        magnitude = values.abs()
-        upper = laplace_cdf((0.5 - magnitude) / scale)
-        lower = laplace_cdf((-0.5 - magnitude) / scale)
-        return -torch.log2((upper - lower).clamp_min(1e-9))
-
-
-def laplace_cdf(x: Tensor) -> Tensor:
-    """Cumulative distribution of the standard Laplace law."""
-    tail = 0.5 * torch.exp(-x.abs())
-    return torch.where(x < 0, tail, 1 - tail)
+    magnitude = coefficients.abs() / width
+    index = torch.floor(magnitude)
+    middle = torch.where(index > 0, index + 0.5, torch.zeros_like(index))
+    dithered = 1.5 * magnitude.clamp(0.5, 1.5) + F.relu(magnitude - 1.5)
+    return pass_through(middle, dithered) * width * coefficients.sign()
 
 
 def cut_masks(cut: Tensor, shape: tuple[int, int]) -> list[Tensor]:
@@ -120,12 +80,18 @@ class Cost(NamedTuple):
 
 
 class TrainedAutoEncoder(nn.Module):
-    """An auto-encoder and its rate model under one rate-distortion objective."""
+    """An auto-encoder and the context networks of its files under one objective.
+
+    The rate is what coding takes: the context networks see the quantised codes and nothing else,
+    and learn what is likely among them. The auto-encoder sees, for each coefficient, what the next
+    lower or higher magnitude would cost in its place. (Files are coded with wider networks, which
+    are trained last.)
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.codec = AutoEncoder()
-        self.rate = nn.ModuleList(RateModel() for _ in range(DISTINCT_SCALES))
+        self.context = ContextNetworks()
 
     def forward(self, x: Tensor, step: Tensor, cut: Tensor, plain: bool = False) -> Cost:
         """Code ``x`` (n, 1, h, w), h and w multiples of 64, at quantiser ``step`` (n, 1, 1, 1).
@@ -160,16 +126,40 @@ class TrainedAutoEncoder(nn.Module):
         return Cost(error.square().mean((1, 2, 3)), self._bits(codes, masks) / pixels)
 
     def _bits(self, codes: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
-        noisy = []
-        for code, mask in zip(codes, masks, strict=True):
-            soft = code.sign() * F.relu(code.abs() / (1 + mask) - 0.5)
-            noisy.append(soft + torch.rand_like(soft) - 0.5)
+        """Bits per image (n,) of all planes; where ``masks`` are 1, plane 0 is left out."""
         total = torch.zeros(len(codes[0]), device=codes[0].device)
-        for index, values in enumerate(noisy):
-            coarser = index + 1 < len(noisy)
-            parents = upsample(noisy[index + 1]) if coarser else torch.zeros_like(values)
-            net = self.rate[min(index, DISTINCT_SCALES - 1)]
-            with torch.autocast(values.device.type, torch.bfloat16):
-                bits = net(values, parents)
-            total = total + bits.float().sum((1, 2, 3))
+        teach = torch.is_grad_enabled() and torch.rand(()).item() < TEACHING
+        magnitudes = [torch.floor(code.detach().abs()).long() for code in codes]
+        for scale, (code, mask) in enumerate(zip(codes, masks, strict=True)):
+            odd = (0, code.shape[3] % 2, 0, code.shape[2] % 2)
+            code, values = F.pad(code, odd), F.pad(magnitudes[scale], odd)
+            width = 1 + F.pad(mask, odd).expand_as(code).long()
+            coarser = scale + 1 < len(codes)
+            parents = magnitudes[scale + 1] if coarser else torch.zeros_like(values[..., ::2, ::2])
+            image, plane = _planes(values)
+            with torch.set_grad_enabled(teach), torch.autocast(code.device.type, torch.bfloat16):
+                odds = self.context.odds(scale, values[image] >> plane, parents[image] >> plane)
+            odds = odds.float()
+            soft = F.relu(code.abs() / width - 0.5)
+            lower = torch.floor(soft.detach()).long()
+            cost = bits_of_plane(by_place(values)[image], plane, odds)
+            low, high = (
+                bits_of_plane(by_place(near * width)[image], plane, odds.detach())
+                for near in (lower, lower + 1)
+            )
+            between = low + by_place(soft - lower)[image] * (high - low)
+            coded = (plane > 0) | (by_place(width)[image] == 1)
+            bits = (coded * (cost + between - between.detach())).sum((1, 2, 3))
+            total = total.index_add(0, image, bits)
         return total
+
+
+def _planes(values: Tensor) -> tuple[Tensor, Tensor]:
+    """List the planes that ``values`` (n, ...) have: image (m,) and number (m, 1, 1, 1) of each.
+
+    Every image has plane 0.
+    """
+    largest = values.amax((1, 2, 3)).clamp_min(1).tolist()
+    pairs = [(i, plane) for i, top in enumerate(largest) for plane in range(top.bit_length())]
+    image, plane = torch.tensor(pairs, device=values.device).unbind(1)
+    return image, plane.view(-1, 1, 1, 1)

@@ -13,8 +13,8 @@ import torch
 from primis.codec.bundle import ModelBundle
 from primis.errors import InputError, UsageError
 from primis.train.bundle import write_bundle
-from primis.train.context import ContextNetworks, train_context
 from primis.train.data import load_split
+from primis.train.entropy import EntropyNetworks, train_entropy
 from primis.train.loop import TrainConfig, train_autoencoder
 
 
@@ -32,8 +32,9 @@ class Recipe:
         Table ``facts`` of the file: what the manifest says of data, licence and use.
     autoencoder
         Table ``autoencoder``.
-    context_steps
-        ``steps`` of the table ``context``.
+    entropy_steps, entropy_width
+        ``steps`` and ``width`` of the table ``entropy``: training of the context and sign networks,
+        and units of the former.
     validation
         How many validation images to use.
     """
@@ -42,7 +43,8 @@ class Recipe:
     data: Path
     facts: dict[str, Any]
     autoencoder: TrainConfig
-    context_steps: int
+    entropy_steps: int
+    entropy_width: int = 48
     validation: int = 8
 
 
@@ -72,7 +74,8 @@ def read_recipe(path: Path) -> Recipe:
             data=path.parent / table["data"],
             facts=dict(table.get("facts", {})),
             autoencoder=TrainConfig(**settings),
-            context_steps=int(table["context"]["steps"]),
+            entropy_steps=int(table["entropy"]["steps"]),
+            entropy_width=int(table["entropy"].get("width", 48)),
             validation=int(table.get("validation", 8)),
         )
     except KeyError as error:
@@ -111,17 +114,24 @@ def train_model(
     codec = train_autoencoder(
         recipe.autoencoder, pictures, validation, work, accelerator=accelerator, report=report
     )
-    saved = work / "context.pt"
+    codec = codec.cpu()
+    saved = work / "entropy.pt"
     if saved.exists():
-        context = ContextNetworks()
-        context.load_state_dict(torch.load(saved, weights_only=True))
+        entropy = EntropyNetworks(recipe.entropy_width)
+        entropy.load_state_dict(torch.load(saved, weights_only=True))
     else:
-        context = train_context(codec.cpu(), pictures, steps=recipe.context_steps, report=report)
-        torch.save(context.state_dict(), saved)
+        entropy = train_entropy(
+            codec,
+            pictures,
+            steps=recipe.entropy_steps,
+            width=recipe.entropy_width,
+            report=report,
+        )
+        torch.save(entropy.state_dict(), saved)
     report("measuring and exporting")
     return write_bundle(
-        codec.cpu(),
-        context,
+        codec,
+        entropy,
         output,
         name=recipe.name,
         pictures=pictures[:: max(1, len(pictures) // 48)],

@@ -1,0 +1,87 @@
+"""Training of the networks that files are coded with, on the codes of a finished auto-encoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from primis.train.context import ContextNetworks
+from primis.train.data import Picture, random_crops
+from primis.train.networks import AutoEncoder
+from primis.train.signs import SignNetworks, sign_samples
+
+
+class EntropyNetworks(nn.Module):
+    """Context and sign networks, and the bits that they spend together."""
+
+    def __init__(self, width: int, sign_width: int = 32) -> None:
+        super().__init__()
+        self.context = ContextNetworks(width)
+        self.signs = SignNetworks(sign_width)
+
+    def forward(self, codes: Sequence[Tensor]) -> Tensor:
+        """Bits of plane 0 of int64 codes (n, 3, h, w), h and w even, finest scale first."""
+        bits: Tensor = self.context([values.abs() for values in codes])
+        for place, around, minus in sign_samples(codes):
+            odds = self.signs(around, place)
+            bits = bits + F.binary_cross_entropy_with_logits(
+                odds, minus, reduction="sum"
+            ) / math.log(2)
+        return bits
+
+
+@torch.no_grad()
+def coded(
+    codec: AutoEncoder, images: Tensor, step: Tensor, plane: int, plain: bool
+) -> list[Tensor]:
+    """Codes of the detail bands of ``images`` (n, 1, h, w), signed, their lowest bit ``plane``.
+
+    Plane 0 is where the sparsifier sees the step; planes below are negative. ``plain`` leaves the
+    sparsifier out.
+    """
+    _, bands = codec.analyse(images)
+    codes = [band / step for band in bands] if plain else codec.sparsify(bands, step)
+    return [torch.trunc(code * 2.0**-plane).long() for code in codes]
+
+
+def train_entropy(
+    codec: AutoEncoder,
+    pictures: Sequence[Picture],
+    *,
+    steps: int,
+    width: int,
+    seed: int = 1,
+    report: Callable[[str], None] = lambda _: None,
+) -> EntropyNetworks:
+    """Fit networks of a width to the codes of a trained auto-encoder, dense planes included.
+
+    Crops are larger than those of the auto-encoder's training, so that coarse scales are seen, and
+    a quarter of the codes are plain and fine, as they are at high rates.
+    """
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    draw = np.random.default_rng(seed)
+    networks = EntropyNetworks(width)
+    optimiser = torch.optim.Adam(networks.parameters())
+    average = 0.0
+    for step in range(steps):
+        for group in optimiser.param_groups:
+            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
+        images = random_crops(pictures, 3, 256, generator)
+        plain = bool(draw.random() < 0.25)
+        low, high = (-1.6, 2.0) if plain else (0.4, 4.0)
+        quantiser = torch.exp(torch.from_numpy(draw.uniform(low, high, (3, 1, 1, 1)))).float()
+        plane = int(draw.choice([0, 0, 0, 0, 1, 1, 2, 3, -1]))
+        bits = networks(coded(codec, images, quantiser, plane, plain)) / images.numel()
+        optimiser.zero_grad()
+        (5 * bits).backward()
+        optimiser.step()
+        average = 0.98 * average + 0.02 * float(bits.detach())
+        if (step + 1) % 200 == 0:
+            report(f"step {step + 1} of {steps}: {average:.4f} bits per pixel and plane")
+    return networks

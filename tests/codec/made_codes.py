@@ -10,7 +10,11 @@ from primis.codec.layout import Layout
 
 
 def made_codes(
-    shape: tuple[int, int], seed: int = 0, density: float = 0.2, sparsified: bool = True
+    shape: tuple[int, int],
+    seed: int = 0,
+    density: float = 0.2,
+    sparsified: bool = True,
+    dark_sides: int = 0,
 ) -> SparseCodes:
     """Clustered coefficients, fewer and smaller on finer scales, like those of a picture."""
     rng = np.random.default_rng(seed)
@@ -20,7 +24,8 @@ def made_codes(
         busy = rng.random((1, *size[1:])) < density
         values.append(np.trunc(rng.laplace(0, 4.0 * 2**scale, size) * busy).astype(np.int32))
     known = everything_known(layout)
-    return SparseCodes(layout, decode_step(34000), 700, tuple(values), 0, known, sparsified)
+    step = decode_step(34000)
+    return SparseCodes(layout, step, 700, tuple(values), 0, known, sparsified, dark_sides)
 
 
 def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:

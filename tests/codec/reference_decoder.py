@@ -33,6 +33,7 @@ class Decoded:
     step: float
     offset: int
     plain: bool
+    dark_sides: int
     plane: int
     values: list[np.ndarray]
     known: list[np.ndarray]
@@ -97,6 +98,7 @@ class Decoder:
         self.step = 2.0 ** (int.from_bytes(first[:2], "big") / 1024 - 32)
         self.offset = int.from_bytes(first[2:4], "big")
         self.plain = first[4] % 2 == 1
+        self.dark_sides = first[4] // 2 % 16
         tops = f"{int.from_bytes(first[5:10], 'big'):040b}"
         self.tops = [min(int(tops[5 * n : 5 * n + 5], 2), 24) for n in range(self.scales + 1)]
         streams = [first[10:], *rest]
@@ -120,7 +122,7 @@ class Decoder:
             for minus, magnitudes, crop in zip(self.minus, self.magnitudes, crops, strict=True)
         ]
         known = [mask[crop] for mask, crop in zip(self.known, crops, strict=True)]
-        return Decoded(self.step, self.offset, self.plain, plane, values, known)
+        return Decoded(self.step, self.offset, self.plain, self.dark_sides, plane, values, known)
 
     def array(self, number: int, plane: int) -> bool:
         """Decode one plane of one array; False where the last level is full."""

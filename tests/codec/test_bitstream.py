@@ -29,15 +29,22 @@ def assert_tells_the_truth(read: SparseCodes, truth: SparseCodes, unsigned_scale
     for one, other in zip(read.values, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert (read.step, read.offset) == (truth.step, truth.offset)
-    assert read.sparsified == truth.sparsified
+    assert (read.sparsified, read.dark_sides) == (truth.sparsified, truth.dark_sides)
 
 
 @FEW
-@given(SHAPES, st.integers(0, 10**6), st.integers(50, 3000), UNSIGNED, st.booleans())
+@given(
+    SHAPES,
+    st.integers(0, 10**6),
+    st.integers(50, 3000),
+    UNSIGNED,
+    st.booleans(),
+    st.integers(0, 15),
+)
 def test_every_level_tells_the_truth_as_far_as_it_goes(
-    context, shape, seed, total, unsigned_scales, sparsified
+    context, shape, seed, total, unsigned_scales, sparsified, dark_sides
 ):
-    codes = made_codes(shape, seed, sparsified=sparsified)
+    codes = made_codes(shape, seed, sparsified=sparsified, dark_sides=dark_sides)
     lengths = lengths_of(total)
     bodies = encode(codes, lengths, context, unsigned_scales=unsigned_scales)
     assert [len(body) for body in bodies] == lengths

@@ -22,15 +22,15 @@ from tests.codec.made_codes import lengths_of, made_codes
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "codec"
 CASES = {
-    "square": ((64, 64), 1, 0.2, 500, 0, True),
-    "odd": ((45, 67), 2, 0.4, 900, 0, False),
-    "coarse-signs": ((50, 33), 3, 0.1, 250, 2, True),
+    "square": ((64, 64), 1, 0.2, 500, 0, True, 0),
+    "odd": ((45, 67), 2, 0.4, 900, 0, False, 0b0110),
+    "coarse-signs": ((50, 33), 3, 0.1, 250, 2, True, 0b1001),
 }
 
 
 def vector(name: str, codec: Codec) -> dict[str, object]:
-    shape, seed, density, total, unsigned_scales, sparsified = CASES[name]
-    codes = made_codes(shape, seed, density, sparsified)
+    shape, seed, density, total, unsigned_scales, sparsified, dark_sides = CASES[name]
+    codes = made_codes(shape, seed, density, sparsified, dark_sides)
     bodies = encode(codes, lengths_of(total), codec.context, unsigned_scales=unsigned_scales)
     return {
         "name": name,
@@ -49,6 +49,7 @@ def described(codec: Codec, shape, bodies, unsigned_scales) -> dict[str, object]
         "step": read.step,
         "offset": read.offset,
         "sparsified": read.sparsified,
+        "dark_sides": read.dark_sides,
         "plane": read.plane,
         "values": digest(read.values, ">i4"),
         "known": digest(read.known, "u1"),
@@ -78,7 +79,7 @@ def test_vectors_end_inside_of_planes(codec: Codec) -> None:
     def partly(read: SparseCodes) -> bool:
         return not all(known.all() for known in read.known)
 
-    for name, ((rows, columns), *_, unsigned_scales, _) in CASES.items():
+    for name, ((rows, columns), *_, unsigned_scales, _, _) in CASES.items():
         frozen = json.loads((VECTORS / f"{name}.json").read_text())
         bodies = [bytes.fromhex(level) for level in frozen["levels"]]
         read = decode(Layout(rows, columns), bodies, codec.context, unsigned_scales=unsigned_scales)

@@ -38,6 +38,7 @@ def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     )
     assert (ours.step, ours.offset, ours.plane) == (theirs.step, theirs.offset, theirs.plane)
     assert ours.sparsified != theirs.plain
+    assert ours.dark_sides == theirs.dark_sides
     for name in ("values", "known"):
         for one, other in zip(getattr(ours, name), getattr(theirs, name), strict=True):
             np.testing.assert_array_equal(one, other)

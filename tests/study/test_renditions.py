@@ -68,7 +68,7 @@ def test_what_is_public_does_not_resemble_the_original(dataset, tmp_path, scheme
 
 def test_codes_come_back_from_the_cache_as_they_were_made(dataset, renditions):
     made, kept = (renditions.codes(dataset.cases[0], FULL) for _ in range(2))
-    for name in ("layout", "step", "offset", "plane", "sparsified"):
+    for name in ("layout", "step", "offset", "plane", "sparsified", "dark_sides"):
         assert getattr(kept, name) == getattr(made, name)
     for one, other in zip((*made.values, *made.known), (*kept.values, *kept.known), strict=True):
         assert one.dtype == other.dtype

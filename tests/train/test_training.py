@@ -106,7 +106,13 @@ def bundle(picture_folder, tmp_path_factory) -> ModelBundle:
     pictures = load_split(picture_folder, "train")
     facts = {"licence": "none"}
     return write_bundle(
-        AutoEncoder(), EntropyNetworks(24), folder, name="tiny-1", pictures=pictures, facts=facts
+        AutoEncoder(),
+        EntropyNetworks(24),
+        folder,
+        name="tiny-1",
+        rim=(1, 1, 1),
+        pictures=pictures,
+        facts=facts,
     )
 
 

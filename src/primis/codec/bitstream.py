@@ -48,6 +48,8 @@ _HEADER = struct.Struct(">HHB5s")
 HEADER_LENGTH = _HEADER.size
 COUNT_LENGTH = _COUNT.size
 _PLAIN = 1  # flag: coded without the sparsifier
+_SIDES_SHIFT = 1  # the next four flags are the sides with a dark rim
+_SIDES = 0b1111
 _TOP_BITS = 5
 _STEP_UNITS = 1024  # the step is a power of two with this many values per octave
 _STEP_BIAS = 32
@@ -425,7 +427,7 @@ def encode(
         _COUNT.pack(writer.counts[level]) + writer.stream(level, room)
         for level, room in enumerate(rooms)
     ]
-    flags = 0 if codes.sparsified else _PLAIN
+    flags = codes.dark_sides << _SIDES_SHIFT | (0 if codes.sparsified else _PLAIN)
     header = _HEADER.pack(encode_step(codes.step), codes.offset, flags, _pack_tops(tops))
     return [header + bodies[0], *bodies[1:]]
 
@@ -480,6 +482,7 @@ def decode(
         plane=walk.plane,
         known=tuple(_join(known)[crop] for known, crop in zip(walk.known, crops, strict=True)),
         sparsified=not flags & _PLAIN,
+        dark_sides=flags >> _SIDES_SHIFT & _SIDES,
     )
 
 

@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from primis.codec.census import COUNTS
+from primis.codec.rim import DEPTH
 from primis.errors import UnknownModelError
 
 MANIFEST = "manifest.json"
-DEFAULT = "radiograph-2"
+DEFAULT = "radiograph-3"
 DIGEST_LENGTH = 8
 MODELS_VARIABLE = "PRIMIS_MODELS"
 """Environment variable: more folders to look for bundles in, separated as in PATH."""
@@ -36,6 +37,8 @@ class ModelBundle:
         Name and version, as ``radiograph-2``.
     digest
         First 8 bytes of the SHA-256 of the manifest: what a public file names its model by.
+    rim
+        Gains of the outermost lines of an image with a dark rim; see `primis.codec.rim`.
     bits_per_code
         By whether the sparsifier is used, (5,): bits that a coefficient takes on average for each
         count of `Census.counts`; turns a rate into a sparsity.
@@ -46,6 +49,7 @@ class ModelBundle:
     folder: Path
     name: str
     digest: bytes
+    rim: tuple[float, ...]
     bits_per_code: dict[bool, NDArray[np.float64]]
     probabilities: NDArray[np.int64]
     sign_probabilities: NDArray[np.int64]
@@ -72,6 +76,7 @@ class ModelBundle:
                 folder=folder,
                 name=str(manifest["name"]),
                 digest=hashlib.sha256(text).digest()[:DIGEST_LENGTH],
+                rim=_gains(manifest["rim"]),
                 bits_per_code={
                     sparsified: _prices(manifest["bits_per_code"][key])
                     for sparsified, key in ((True, "sparsified"), (False, "plain"))
@@ -90,6 +95,13 @@ def _probabilities(numbers: object) -> NDArray[np.int64]:
     if table.shape != (128,) or not (table > 0).all() or not (table < 2**16).all():
         raise ValueError("probabilities")
     return table
+
+
+def _gains(numbers: object) -> tuple[float, ...]:
+    gains = np.array(numbers, dtype=np.float64)
+    if gains.shape != (DEPTH,) or not (gains > 0.1).all() or not (gains < 10).all():
+        raise ValueError("rim")
+    return tuple(gains.tolist())
 
 
 def _prices(numbers: object) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from primis.codec import bitstream, bundle
+from primis.codec import bitstream, bundle, rim
 from primis.codec.bundle import ModelBundle
 from primis.codec.census import Census
 from primis.codec.codes import SparseCodes, everything_known
@@ -74,7 +74,8 @@ class Codec:
 
     def census(self, pixels: Pixels) -> Census:
         """Count the coefficients of an image (rows, columns) by magnitude."""
-        return Census.of(self._analyse(pixels)[0])
+        image, *_ = self._prepared(pixels)
+        return Census.of(self._networks.analyse(image, Layout(*pixels.shape))[0])
 
     @cached_property
     def context(self) -> ContextModel:
@@ -108,8 +109,9 @@ class Codec:
         return self._encode(pixels, budget, sparsified)
 
     def _encode(self, pixels: Pixels, budget: int, sparsified: bool) -> SparseCodes:
-        layout, offset = Layout(*pixels.shape), _offset(pixels)
-        details, smooth = self._analyse(pixels)
+        layout = Layout(*pixels.shape)
+        image, offset, sides = self._prepared(pixels)
+        details, smooth = self._networks.analyse(image, layout)
         step = self._step(details, smooth, budget, sparsified)
         finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
         details = [bands / np.float32(step) for bands in details]
@@ -121,11 +123,15 @@ class Codec:
             np.trunc(smooth / np.float32(finest)).astype(np.int32),
         )
         known = everything_known(layout)
-        return SparseCodes(layout, finest, offset, values, 0, known, sparsified)
+        return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides)
 
-    def _analyse(self, pixels: Pixels) -> tuple[list[Maps], Maps]:
-        image = pixels.astype(np.float32) - np.float32(_offset(pixels))
-        return self._networks.analyse(image, Layout(*pixels.shape))
+    def _prepared(self, pixels: Pixels) -> tuple[Maps, int, int]:
+        """Return what is analysed, the mean that was subtracted, and the sides with a dark rim."""
+        image, gains = pixels.astype(np.float32), self.model.rim
+        sides = rim.dark_sides(image, gains)
+        image = rim.brighten(image, gains, sides)
+        offset = min(round(float(image.mean())), 2**16 - 1)
+        return image - np.float32(offset), offset, sides
 
     def _sparsifier_pays(self, pixels: Pixels, budget: int) -> bool:
         """Code the middle of the image both ways, in its share of the bytes, and compare."""
@@ -168,10 +174,14 @@ class Codec:
 
     def decode_exactly(self, codes: SparseCodes) -> Maps:
         """Reconstruct an image as float32 (rows, columns), neither rounded nor clipped."""
+        image = self._restored(codes) + np.float32(codes.offset)
+        return rim.darken(image, self.model.rim, codes.dark_sides)
+
+    def _restored(self, codes: SparseCodes) -> Maps:
         *details, smooth = codes.coefficients()
         linear = self._networks.synthesise(details, smooth, codes.layout)
         if not codes.sparsified:
-            return linear * np.float32(codes.step) + np.float32(codes.offset)
+            return linear * np.float32(codes.step)
         unit = 2.0**codes.plane
         half = [np.float32(1) - known for known in codes.known[:2]]
         if not any(known.any() for known in codes.known[:2]):
@@ -180,7 +190,7 @@ class Codec:
         restored = self._networks.restore(
             linear * scale, [bands * scale for bands in details[:2]], half
         )
-        return restored * np.float32(unit * codes.step) + np.float32(codes.offset)
+        return restored * np.float32(unit * codes.step)
 
     def pack(
         self, codes: SparseCodes, lengths: list[int], *, unsigned_scales: int = 0
@@ -195,10 +205,6 @@ class Codec:
         return bitstream.decode(
             Layout(*shape), bodies, self.context, unsigned_scales=unsigned_scales
         )
-
-
-def _offset(pixels: Pixels) -> int:
-    return round(float(pixels.mean()))
 
 
 @cache

@@ -41,6 +41,8 @@ class SparseCodes:
         Same shapes: True where code ``plane`` is known.
     sparsified
         Whether the sparsifier moved the coefficients, so that the restorer is due after synthesis.
+    dark_sides
+        Sides whose rim was brightened before analysis, a bit each; see `primis.codec.rim`.
     """
 
     layout: Layout
@@ -50,6 +52,7 @@ class SparseCodes:
     plane: int
     known: tuple[Mask, ...]
     sparsified: bool = True
+    dark_sides: int = 0
 
     @property
     def planes(self) -> int:

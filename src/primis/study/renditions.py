@@ -298,13 +298,14 @@ def _to_bytes(arrays: Iterable[NDArray[Any]]) -> bytes:
 
 def _codes_to_bytes(codes: SparseCodes) -> bytes:
     layout = codes.layout
-    numbers = [layout.rows, layout.columns, codes.step, codes.offset, codes.plane, codes.sparsified]
+    numbers = [layout.rows, layout.columns, codes.step, codes.offset, codes.plane]
+    numbers += [codes.sparsified, codes.dark_sides]
     return _to_bytes([np.array(numbers, np.float64), *codes.values, *codes.known])
 
 
 def _read_codes(path: Path) -> SparseCodes:
     numbers, *bands = _read_arrays(path)
-    rows, columns, step, offset, plane, sparsified = numbers.tolist()
+    rows, columns, step, offset, plane, sparsified, dark_sides = numbers.tolist()
     values, known = bands[: len(bands) // 2], bands[len(bands) // 2 :]
     return SparseCodes(
         layout=Layout(int(rows), int(columns)),
@@ -314,4 +315,5 @@ def _read_codes(path: Path) -> SparseCodes:
         plane=int(plane),
         known=tuple(known),
         sparsified=bool(sparsified),
+        dark_sides=int(dark_sides),
     )

@@ -38,6 +38,7 @@ def write_bundle(
     folder: Path,
     *,
     name: str,
+    rim: Sequence[float],
     pictures: Sequence[Picture],
     facts: dict[str, Any],
 ) -> ModelBundle:
@@ -51,6 +52,8 @@ def write_bundle(
         Made if missing; files of the same names are replaced.
     name
         Name and version of the model.
+    rim
+        Gains of the rim, from `primis.codec.rim.fit_gains`.
     pictures
         Images that the probability table is counted on.
     facts
@@ -63,6 +66,7 @@ def write_bundle(
     manifest: dict[str, Any] = {
         "name": name,
         **facts,
+        "rim": rim,
         "bits_per_code": dict.fromkeys(_CALIBRATION_RATES, _GUESSED_BITS_PER_CODE),
         "probabilities": prior_probabilities(EVEN_ODDS).tolist(),
         "sign_probabilities": prior_probabilities(EVEN_SIGN).tolist(),

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from primis.codec.rim import brighten, dark_sides
 from primis.errors import InputError, PrimisError
 from primis.images import read_image
 
@@ -55,6 +56,18 @@ def load_split(folder: Path, split: str) -> list[Picture]:
             hint="add an index.csv with columns file and split (train, val, test)",
         )
     return pictures
+
+
+def without_rim(pictures: Sequence[Picture], gains: Sequence[float]) -> list[Picture]:
+    """Brighten dark rims, as the codec does before analysis, rounded to whole grey levels."""
+    return [_without_rim(picture, gains) for picture in pictures]
+
+
+def _without_rim(picture: Picture, gains: Sequence[float]) -> Picture:
+    image = picture.astype(np.float32)
+    image = brighten(image, gains, dark_sides(image, gains))
+    even: Picture = np.rint(image).clip(0, np.iinfo(picture.dtype).max).astype(picture.dtype)
+    return even
 
 
 def _split_of(parent: Path) -> str:

@@ -11,9 +11,10 @@ from typing import Any
 import torch
 
 from primis.codec.bundle import ModelBundle
+from primis.codec.rim import fit_gains
 from primis.errors import InputError, UsageError
 from primis.train.bundle import write_bundle
-from primis.train.data import load_split
+from primis.train.data import load_split, without_rim
 from primis.train.entropy import EntropyNetworks, train_entropy
 from primis.train.loop import TrainConfig, train_autoencoder
 
@@ -111,8 +112,10 @@ def train_model(
     validation = load_split(recipe.data, "val")
     validation = validation[:: max(1, len(validation) // recipe.validation)]
     report(f"{len(pictures)} training images, {len(validation)} for validation")
+    rim = fit_gains(pictures)
+    even, validation = (without_rim(split, rim) for split in (pictures, validation))
     codec = train_autoencoder(
-        recipe.autoencoder, pictures, validation, work, accelerator=accelerator, report=report
+        recipe.autoencoder, even, validation, work, accelerator=accelerator, report=report
     )
     codec = codec.cpu()
     saved = work / "entropy.pt"
@@ -122,7 +125,7 @@ def train_model(
     else:
         entropy = train_entropy(
             codec,
-            pictures,
+            even,
             steps=recipe.entropy_steps,
             width=recipe.entropy_width,
             report=report,
@@ -134,6 +137,7 @@ def train_model(
         entropy,
         output,
         name=recipe.name,
+        rim=rim,
         pictures=pictures[:: max(1, len(pictures) // 48)],
         facts=recipe.facts,
     )

@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,6 +27,7 @@ from primis.codec import bitstream
 from primis.codec.bundle import ModelBundle
 from primis.codec.codec import SPARE_PLANES, Codec
 from primis.codec.codes import SparseCodes, everything_known
+from primis.codec.rim import DEPTH
 from primis.errors import UsageError
 from primis.evaluate import bd_rate, psnr
 from primis.levels import body_lengths
@@ -79,6 +80,16 @@ def _held(
     return codec.unpack(pixels.shape, codec.pack(codes, lengths))
 
 
+def without_rim(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Leave dark rims as they are."""
+    return in_levels(_rimless(codec), pixels, size)
+
+
+@cache
+def _rimless(codec: Codec) -> Codec:
+    return Codec(replace(codec.model, rim=(1.0,) * DEPTH))
+
+
 def to_the_end_of_a_plane(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Let the file be as long as the planes are that the rate asks for."""
     codes = codec.encode(pixels, size - FIXED)
@@ -123,6 +134,7 @@ INGREDIENTS: dict[str, tuple[Variant, Variant]] = {
     "restorer (non-linear synthesis)": (without_restorer, in_levels),
     "sparsifier and restorer": (without_either, in_levels),
     "context model": (without_context, to_the_end_of_a_plane),
+    "undoing dark rims": (without_rim, in_levels),
     "levels": (in_one_level, in_levels),
     "constant size": (to_the_end_of_a_plane, in_levels),
 }
@@ -156,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    samples = read_split(options.data, options.split, options.limit)
+    samples = read_split(options.data, options.split, options.limit, options.trim)
     if options.models:
         bundles = dict(map(_named_codec, options.models))
         (_, first), *others = bundles.items()

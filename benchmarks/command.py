@@ -11,11 +11,14 @@ from primis.errors import PrimisError
 
 
 def split_parser(program: str) -> argparse.ArgumentParser:
-    """Return a parser of the options that choose images: ``data``, ``split`` and ``limit``."""
+    """Return a parser of the options that choose images: data, split, limit and trim."""
     parser = argparse.ArgumentParser(prog=f"python -m benchmarks.{program}")
     parser.add_argument("--data", type=Path, required=True, help="folder with index.csv")
     parser.add_argument("--split", default="test", help="part of the data set (default: test)")
     parser.add_argument("--limit", type=int, help="at most so many images, spread over the split")
+    parser.add_argument(
+        "--trim", type=int, default=0, help="lines to leave out at every side of each image"
+    )
     return parser
 
 

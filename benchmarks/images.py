@@ -24,20 +24,23 @@ class Sample:
 
     path: Path
     patient: str
+    trim: int = 0
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the file, in hexadecimal."""
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        """SHA-256 of the file and, if lines are left out, of their number, in hexadecimal."""
+        trim = f"trim {self.trim}".encode() if self.trim else b""
+        return hashlib.sha256(self.path.read_bytes() + trim).hexdigest()
 
     @cached_property
     def pixels(self) -> Pixels:
-        """Array (rows, columns) of uint8."""
+        """Array (rows, columns) of uint8, without ``trim`` lines at every side."""
         with Image.open(self.path) as image:
-            return np.asarray(image.convert("L"))
+            box = (self.trim, self.trim, image.width - self.trim, image.height - self.trim)
+            return np.asarray(image.convert("L").crop(box))
 
 
-def read_split(folder: Path, split: str, limit: int | None = None) -> list[Sample]:
+def read_split(folder: Path, split: str, limit: int | None = None, trim: int = 0) -> list[Sample]:
     """List the images of one split.
 
     Parameters
@@ -48,16 +51,20 @@ def read_split(folder: Path, split: str, limit: int | None = None) -> list[Sampl
         Value of the column `split` to select.
     limit
         Keep at most this many, spread evenly over the split.
+    trim
+        Lines to leave out at every side of each image.
 
     Raises
     ------
     InputError
         If the index is absent or no image is in the split.
     UsageError
-        If the limit is below 1.
+        If the limit is below 1 or the trim below 0.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"the limit must be at least 1, got {limit}")
+    if trim < 0:
+        raise UsageError(f"the trim must be at least 0, got {trim}")
     index = folder / "index.csv"
     if not index.is_file():
         raise InputError(
@@ -66,7 +73,7 @@ def read_split(folder: Path, split: str, limit: int | None = None) -> list[Sampl
         )
     with index.open(newline="") as file:
         samples = [
-            Sample(folder / row["file"], row["patient"] or row["file"])
+            Sample(folder / row["file"], row["patient"] or row["file"], trim)
             for row in csv.DictReader(file)
             if row["split"] == split
         ]

@@ -63,14 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    samples = read_split(options.data, options.split, options.limit)
+    samples = read_split(options.data, options.split, options.limit, options.trim)
     codec = Codec.default()
     found: list[LevelLoss] = []
     for number, sample in enumerate(samples):
         found += [one for rate in options.rates for one in level_losses(codec, sample, rate)]
         if (number + 1) % 20 == 0:
             print(f"{number + 1} of {len(samples)} images", file=sys.stderr)
-    followed = read_split(options.data, options.split, min(options.sweep, len(samples)))
+    followed = read_split(
+        options.data, options.split, min(options.sweep, len(samples)), options.trim
+    )
     sweeps = {sample.path.name: quality_along_rate(codec, sample.pixels) for sample in followed}
     if options.json:
         report = {

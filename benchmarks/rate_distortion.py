@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> None:
-    samples = read_split(options.data, options.split, options.limit)
+    samples = read_split(options.data, options.split, options.limit, options.trim)
     patients = [sample.patient for sample in samples]
     peers = [peer for peer in PEERS if peer.name in options.codecs]
     names = [peer.name for peer in peers]
@@ -120,6 +120,7 @@ def _run(options: argparse.Namespace) -> None:
         "patients": len(set(patients)),
         "split": options.split,
         "level": options.level,
+        "trim": options.trim,
         "recipes": {peer.name: peer.recipe for peer in peers},
         "points": {name: [_record(point) for point in curve] for name, curve in points.items()},
         "bd_rate": [_record(difference) for difference in differences],
@@ -227,7 +228,8 @@ def markdown(report: dict[str, Any]) -> str:
     """Lay out a report as Markdown tables."""
     lines = [
         f"{report['images']} images of {report['patients']} patients, split {report['split']}, "
-        f"level {report['level']}.",
+        f"level {report['level']}"
+        f"{', without {} lines at every side'.format(report['trim']) if report['trim'] else ''}.",
         "",
         "| codec | setting | bits per pixel | PSNR (dB) | MS-SSIM | encode (ms) | decode (ms) |",
         "|---|---:|---:|---:|---:|---:|---:|",

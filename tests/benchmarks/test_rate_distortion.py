@@ -60,6 +60,21 @@ def test_a_limit_below_one_is_a_usage_error(data):
     assert run(data, "--limit", 0) == UsageError.exit_code
 
 
+def test_a_trim_below_zero_is_a_usage_error(data):
+    assert run(data, "--trim", -1) == UsageError.exit_code
+
+
+def test_trimmed_images_are_measured_by_themselves(data, capsys):
+    def bytes_of_jpeg(trim):
+        report = data.parent / "report.json"
+        assert run(data, "--codecs", "JPEG", "--trim", trim, "--json", report) == 0
+        best = json.loads(report.read_text())["points"]["JPEG"][-1]
+        return best["bits_per_pixel"] * (96 - 2 * trim) * (112 - 2 * trim) / 8
+
+    assert bytes_of_jpeg(20) < 0.8 * bytes_of_jpeg(0)
+    assert "without 20 lines at every side" in capsys.readouterr().out
+
+
 def test_peers_are_measured_without_primis(data, capsys):
     assert run(data, "--codecs", "JPEG", "JPEG 2000", "--limit", 2) == 0
     output = capsys.readouterr().out

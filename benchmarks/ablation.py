@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -27,7 +27,9 @@ from primis.codec import bitstream
 from primis.codec.bundle import ModelBundle
 from primis.codec.codec import SPARE_PLANES, Codec
 from primis.codec.codes import SparseCodes, everything_known
+from primis.codec.networks import Networks
 from primis.codec.rim import DEPTH
+from primis.codec.tiling import Maps
 from primis.errors import UsageError
 from primis.evaluate import bd_rate, psnr
 from primis.levels import body_lengths
@@ -54,25 +56,33 @@ def in_one_level(codec: Codec, pixels: Pixels, size: int) -> Coded:
     return size, coded_alone(codec, pixels, size - FIXED + 2 * LEVEL)
 
 
-def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
-    """Code the coefficients as they are, and restore."""
-    held = replace(_held(codec, pixels, size, sparsified=False), sparsified=True)
-    return size, codec.decode(held, bits=8)
+class _Unsparsified(Networks):
+    def sparsify(self, details: Sequence[Maps]) -> list[Maps]:
+        """Leave the coefficients as they are."""
+        return list(details)
 
 
-def without_restorer(codec: Codec, pixels: Pixels, size: int) -> Coded:
-    """Leave the synthesis as the lifting steps give it."""
-    return size, codec.decode(replace(_held(codec, pixels, size), sparsified=False), bits=8)
+class _Unrestored(Networks):
+    def restore(self, image: Maps, *_: Sequence[Maps]) -> Maps:
+        """Leave the synthesis as the lifting steps give it."""
+        return image
 
 
-def without_either(codec: Codec, pixels: Pixels, size: int) -> Coded:
-    """Code the coefficients as they are, and do not restore."""
+class _Neither(_Unsparsified, _Unrestored):
+    pass
+
+
+def _with(networks: type[Networks], codec: Codec, pixels: Pixels, size: int) -> Coded:
+    altered = Codec(codec.model, networks=networks(codec.model.folder))
+    return in_levels(altered, pixels, size)
+
+
+def plain(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the CDF 9/7 wavelet, neither sparsified nor restored."""
     return size, codec.decode(_held(codec, pixels, size, sparsified=False), bits=8)
 
 
-def _held(
-    codec: Codec, pixels: Pixels, size: int, *, sparsified: bool | None = None
-) -> SparseCodes:
+def _held(codec: Codec, pixels: Pixels, size: int, *, sparsified: bool = True) -> SparseCodes:
     """Return what a reader of all levels has of the codes."""
     lengths = body_lengths(size - FIXED)
     lengths[0] = bitstream.usable_length(0, lengths[0])
@@ -82,24 +92,20 @@ def _held(
 
 def without_rim(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Leave dark rims as they are."""
-    return in_levels(_rimless(codec), pixels, size)
-
-
-@cache
-def _rimless(codec: Codec) -> Codec:
-    return Codec(replace(codec.model, rim=(1.0,) * DEPTH))
+    rimless = Codec(replace(codec.model, rim=(1.0,) * DEPTH))
+    return in_levels(rimless, pixels, size)
 
 
 def to_the_end_of_a_plane(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Let the file be as long as the planes are that the rate asks for."""
-    codes = codec.encode(pixels, size - FIXED)
+    codes = codec.encode(pixels, size - FIXED, sparsified=True)
     bits = bitstream.measure(codes, codec.context).bits[SPARE_PLANES:].sum()
     return FIXED + bits / 8, codec.decode(_upper_planes(codes), bits=8)
 
 
 def without_context(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code the same planes, each band and plane of an image with ideal probabilities of its own."""
-    codes = codec.encode(pixels, size - FIXED)
+    codes = codec.encode(pixels, size - FIXED, sparsified=True)
     return FIXED + bits_without_context(codes) / 8, codec.decode(_upper_planes(codes), bits=8)
 
 
@@ -130,9 +136,10 @@ def _upper_planes(codes: SparseCodes) -> SparseCodes:
 
 
 INGREDIENTS: dict[str, tuple[Variant, Variant]] = {
-    "sparsifier (optimised quantisation)": (without_sparsifier, in_levels),
-    "restorer (non-linear synthesis)": (without_restorer, in_levels),
-    "sparsifier and restorer": (without_either, in_levels),
+    "sparsifier (optimised quantisation)": (partial(_with, _Unsparsified), in_levels),
+    "restorer (non-linear synthesis)": (partial(_with, _Unrestored), in_levels),
+    "sparsifier and restorer": (partial(_with, _Neither), in_levels),
+    "all learned networks but the context model": (plain, in_levels),
     "context model": (without_context, to_the_end_of_a_plane),
     "undoing dark rims": (without_rim, in_levels),
     "levels": (in_one_level, in_levels),

@@ -52,6 +52,9 @@ def test_an_altered_file_is_named(copy):
 @pytest.mark.parametrize(
     "changes",
     [
+        {"rim": [1, 1]},
+        {"rim": [1, 1, 0]},
+        {"rim": [1, 1, 11]},
         {"probabilities": [32768] * 127},
         {"probabilities": [0] * 128},
         {"probabilities": [65536] * 128},

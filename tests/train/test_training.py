@@ -16,12 +16,14 @@ torch = pytest.importorskip("torch", reason="training needs the extra primis[tra
 from primis.codec.bundle import ModelBundle  # noqa: E402
 from primis.codec.codec import Codec  # noqa: E402
 from primis.codec.layout import Layout  # noqa: E402
+from primis.codec.networks import Networks  # noqa: E402
+from primis.codec.rim import darken  # noqa: E402
 from primis.errors import InputError, PrimisError, UsageError  # noqa: E402
 from primis.train.bundle import golden_image, write_bundle  # noqa: E402
-from primis.train.data import load_split, random_crops  # noqa: E402
+from primis.train.data import load_split, random_crops, without_rim  # noqa: E402
 from primis.train.entropy import EntropyNetworks, train_entropy  # noqa: E402
 from primis.train.loop import TrainConfig, train_autoencoder  # noqa: E402
-from primis.train.networks import AutoEncoder  # noqa: E402
+from primis.train.networks import AutoEncoder, Transform  # noqa: E402
 from primis.train.pipeline import read_recipe  # noqa: E402
 
 ONE_STEP = 1e-3  # more than a weight moves in one step of so short a training
@@ -139,15 +141,19 @@ def test_a_bundle_carries_an_example_that_every_runtime_must_reproduce(bundle):
 
 
 @pytest.mark.slow
-def test_exported_networks_give_what_the_weights_give(bundle):
+@pytest.mark.parametrize("plain", [False, True])
+def test_exported_networks_give_what_the_weights_give(bundle, plain):
     torch.manual_seed(0)
-    codec = AutoEncoder()
+    transform = Transform(width=0) if plain else AutoEncoder()
     pixels = smooth((96, 160)).astype(np.float32)
-    details, smooth_band = Codec(bundle, threads=1)._networks.analyse(pixels, Layout(96, 160))
+    networks = Networks(bundle.folder, threads=1)
+    details, smooth_band = networks.analyse(pixels, Layout(96, 160), plain=plain)
+    back = networks.synthesise(details, smooth_band, Layout(96, 160), plain=plain)
+    np.testing.assert_allclose(back, pixels, atol=1e-2)
     with torch.no_grad():
         ll, bands = torch.from_numpy(pixels)[None, None], []
         for scale in range(len(details)):
-            ll, band = codec.scale(scale).analyse(ll)
+            ll, band = transform.scale(scale).analyse(ll)
             bands.append(band[0].numpy())
     for one, other in zip(details, bands, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-2)
@@ -246,3 +252,11 @@ def test_a_recipe_with_a_mistake_is_refused(tmp_path, old, new, error):
 def test_a_missing_recipe_is_an_error_of_ours(tmp_path):
     with pytest.raises(PrimisError):
         read_recipe(tmp_path / "absent.toml")
+
+
+def test_rims_are_undone_in_the_unit_of_the_pictures():
+    whole = (0.5 * smooth((64, 70)) + 100).astype(np.float32)
+    dark = np.rint(darken(whole, (0.8, 1.04, 0.99), 15)).astype(np.uint8)
+    (even,) = without_rim([dark], (0.8, 1.04, 0.99))
+    assert even.dtype == np.uint8
+    assert np.abs(even - whole).max() < 1.5

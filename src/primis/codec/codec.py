@@ -21,7 +21,7 @@ SPARE_PLANES = 2
 """Codes below the one that the rate asks for: coded only where bytes are left."""
 
 _TRIAL_RATE = 0.75
-"""Bits per pixel from which the encoder tries whether an image is better off without sparsifier."""
+"""Bits per pixel from which the encoder tries whether an image is better off with plain codes."""
 
 _TRIAL_SIDE = 1024
 
@@ -42,6 +42,8 @@ class Codec:
         The bundle with the networks and tables.
     threads
         Threads per network; None for all cores.
+    networks
+        What runs the networks of the bundle; others than these for experiments.
 
     Examples
     --------
@@ -51,10 +53,12 @@ class Codec:
     >>> preview = codec.decode(codec.unpack(pixels.shape, levels[:1]), bits=8)
     """
 
-    def __init__(self, model: ModelBundle, threads: int | None = None) -> None:
+    def __init__(
+        self, model: ModelBundle, threads: int | None = None, networks: Networks | None = None
+    ) -> None:
         self.model = model
         self._threads = threads
-        self._networks = Networks(model.folder, threads)
+        self._networks = networks or Networks(model.folder, threads)
 
     @classmethod
     def default(cls, threads: int | None = None) -> Codec:
@@ -72,10 +76,11 @@ class Codec:
         """
         return _codec(digest, threads)
 
-    def census(self, pixels: Pixels) -> Census:
-        """Count the coefficients of an image (rows, columns) by magnitude."""
+    def census(self, pixels: Pixels, *, sparsified: bool = True) -> Census:
+        """Count the coefficients of an image (rows, columns) by magnitude, unquantised."""
         image, *_ = self._prepared(pixels)
-        return Census.of(self._networks.analyse(image, Layout(*pixels.shape))[0])
+        details, _ = self._networks.analyse(image, Layout(*pixels.shape), plain=not sparsified)
+        return Census.of(details)
 
     @cached_property
     def context(self) -> ContextModel:
@@ -91,8 +96,9 @@ class Codec:
         """Code an image so that its coarser codes fill about ``budget`` bytes.
 
         The quantiser step is the magnitude above which lie as many coefficients as the budget can
-        pay for; finer codes follow below it. Sparsifier and restorer are left out where a high
-        rate leaves them nothing to do but harm.
+        pay for; finer codes follow below it. Where a high rate leaves the learned networks nothing
+        to do but harm, the codes are plain: those of the CDF 9/7 wavelet, neither sparsified nor
+        restored.
 
         Parameters
         ----------
@@ -101,7 +107,7 @@ class Codec:
         budget
             Bytes that `pack` will have for all levels together.
         sparsified
-            Whether to use sparsifier and restorer; None: unless a trial shows that they do harm.
+            Whether to use the learned networks; None: unless a trial shows that they do harm.
         """
         if sparsified is None:
             trial = 8 * budget >= _TRIAL_RATE * pixels.size
@@ -111,7 +117,7 @@ class Codec:
     def _encode(self, pixels: Pixels, budget: int, sparsified: bool) -> SparseCodes:
         layout = Layout(*pixels.shape)
         image, offset, sides = self._prepared(pixels)
-        details, smooth = self._networks.analyse(image, layout)
+        details, smooth = self._networks.analyse(image, layout, plain=not sparsified)
         step = self._step(details, smooth, budget, sparsified)
         finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
         details = [bands / np.float32(step) for bands in details]
@@ -174,23 +180,31 @@ class Codec:
 
     def decode_exactly(self, codes: SparseCodes) -> Maps:
         """Reconstruct an image as float32 (rows, columns), neither rounded nor clipped."""
-        image = self._restored(codes) + np.float32(codes.offset)
+        picture = self.synthesise(codes)
+        if codes.sparsified:
+            picture = self._restored(picture, codes)
+        image = picture * np.float32(codes.step) + np.float32(codes.offset)
         return rim.darken(image, self.model.rim, codes.dark_sides)
 
-    def _restored(self, codes: SparseCodes) -> Maps:
+    def synthesise(self, codes: SparseCodes) -> Maps:
+        """Return what the transform alone makes of codes: float32 (rows, columns), in steps.
+
+        Restorer, mean and rim are still to come.
+        """
         *details, smooth = codes.coefficients()
-        linear = self._networks.synthesise(details, smooth, codes.layout)
-        if not codes.sparsified:
-            return linear * np.float32(codes.step)
+        return self._networks.synthesise(details, smooth, codes.layout, plain=not codes.sparsified)
+
+    def _restored(self, picture: Maps, codes: SparseCodes) -> Maps:
+        details = codes.coefficients()[:2]
         unit = 2.0**codes.plane
         half = [np.float32(1) - known for known in codes.known[:2]]
         if not any(known.any() for known in codes.known[:2]):
             unit, half = 2 * unit, [np.zeros_like(mask) for mask in half]
         scale = np.float32(1 / unit)
         restored = self._networks.restore(
-            linear * scale, [bands * scale for bands in details[:2]], half
+            picture * scale, [bands * scale for bands in details], half
         )
-        return restored * np.float32(unit * codes.step)
+        return restored * np.float32(unit)
 
     def pack(
         self, codes: SparseCodes, lengths: list[int], *, unsigned_scales: int = 0

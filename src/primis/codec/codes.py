@@ -40,7 +40,8 @@ class SparseCodes:
     known
         Same shapes: True where code ``plane`` is known.
     sparsified
-        Whether the sparsifier moved the coefficients, so that the restorer is due after synthesis.
+        Whether the codes are those of the learned transform, moved by the sparsifier, so that the
+        restorer is due after synthesis. Otherwise they are plain: of the CDF 9/7 wavelet.
     dark_sides
         Sides whose rim was brightened before analysis, a bit each; see `primis.codec.rim`.
     """

@@ -69,7 +69,9 @@ class Networks:
 
         return run
 
-    def analyse(self, image: Maps, layout: Layout) -> tuple[list[Maps], Maps]:
+    def analyse(
+        self, image: Maps, layout: Layout, *, plain: bool = False
+    ) -> tuple[list[Maps], Maps]:
         """Split an image into detail bands and a smooth band.
 
         Parameters
@@ -78,6 +80,8 @@ class Networks:
             (rows, columns).
         layout
             Its layout.
+        plain
+            Use the CDF 9/7 wavelet instead of the learned transform.
 
         Returns
         -------
@@ -89,7 +93,7 @@ class Networks:
         smooth = image[None]
         details = []
         for scale in range(layout.scales):
-            network = self._network(f"analysis_{min(scale, DISTINCT_SCALES - 1)}")
+            network = self._network(f"analysis_{_transform(scale, plain)}")
             smooth, bands = run_tiled(
                 network,
                 [(pad_to(smooth, 2), 2)],
@@ -120,11 +124,13 @@ class Networks:
             )
         return result
 
-    def synthesise(self, details: Sequence[Maps], smooth: Maps, layout: Layout) -> Maps:
+    def synthesise(
+        self, details: Sequence[Maps], smooth: Maps, layout: Layout, *, plain: bool = False
+    ) -> Maps:
         """Undo `analyse`: return the image (rows, columns)."""
         for scale in reversed(range(layout.scales)):
             rows, columns = layout.band_shape(scale - 1) if scale else (layout.rows, layout.columns)
-            network = self._network(f"synthesis_{min(scale, DISTINCT_SCALES - 1)}")
+            network = self._network(f"synthesis_{_transform(scale, plain)}")
             (smooth,) = run_tiled(
                 network,
                 [(smooth, 1), (details[scale], 1)],
@@ -168,6 +174,10 @@ class Networks:
             halo=14,
         )
         return restored[0, :rows, :columns]
+
+
+def _transform(scale: int, plain: bool) -> str:
+    return "plain" if plain else str(min(scale, DISTINCT_SCALES - 1))
 
 
 def pad_to(array: Maps, multiple: int) -> Maps:

@@ -91,7 +91,7 @@ def _survey(folder: Path, pictures: Sequence[Picture]) -> dict[str, Any]:
                 codes = codec.encode(
                     picture, int(rate * picture.size / 8), sparsified=name == "sparsified"
                 )
-                counts = codec.census(picture).counts()
+                counts = codec.census(picture, sparsified=name == "sparsified").counts()
                 bin_ = Census.bin_of(codes.step * 2**SPARE_PLANES)
                 bits = measure(codes, codec.context).bits[SPARE_PLANES:].sum()
                 found.append(np.append(counts[:, bin_], bits))

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from primis.train.context import ContextNetworks
 from primis.train.data import Picture, random_crops
-from primis.train.networks import AutoEncoder
+from primis.train.networks import AutoEncoder, Transform
 from primis.train.signs import SignNetworks, sign_samples
 
 
@@ -41,10 +41,10 @@ def coded(
 ) -> list[Tensor]:
     """Codes of the detail bands of ``images`` (n, 1, h, w), signed, their lowest bit ``plane``.
 
-    Plane 0 is where the sparsifier sees the step; planes below are negative. ``plain`` leaves the
-    sparsifier out.
+    Plane 0 is where the sparsifier sees the step; planes below are negative. ``plain`` codes are
+    those of the CDF 9/7 wavelet.
     """
-    _, bands = codec.analyse(images)
+    _, bands = (Transform(width=0) if plain else codec).analyse(images)
     codes = [band / step for band in bands] if plain else codec.sparsify(bands, step)
     return [torch.trunc(code * 2.0**-plane).long() for code in codes]
 

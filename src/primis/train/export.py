@@ -13,7 +13,13 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 
 from primis.train.lifting import Scale
-from primis.train.networks import DISTINCT_SCALES, AutoEncoder, Restorer, Sparsifier
+from primis.train.networks import (
+    DISTINCT_SCALES,
+    AutoEncoder,
+    Restorer,
+    Sparsifier,
+    Transform,
+)
 
 OPSET = 18
 LARGE_WEIGHT = 512  # values; smaller tensors (lifting taps, biases) stay in float32
@@ -61,26 +67,14 @@ def export_networks(codec: AutoEncoder, folder: Path) -> None:
     """Write the networks of ``codec`` as ONNX files into ``folder``."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns of absent torchvision
     codec = codec.eval().cpu()
+    _export_transform(Transform(width=0).scale(0), "plain", folder)
     for number in range(DISTINCT_SCALES):
-        scale, sparsifier = codec.scale(number), codec.sparsifiers[number]
+        _export_transform(codec.scale(number), str(number), folder)
+        sparsifier = codec.sparsifiers[number]
         assert isinstance(sparsifier, Sparsifier)
-        image, smooth, details = (
-            torch.zeros(1, 1, 64, 96),
-            torch.zeros(1, 1, 32, 48),
-            torch.zeros(1, 3, 32, 48),
-        )
-        _export(
-            _Analysis(scale), {"image": image}, ("smooth", "details"), folder / f"analysis_{number}"
-        )
-        _export(
-            _Synthesis(scale),
-            {"smooth": smooth, "details": details},
-            ("image",),
-            folder / f"synthesis_{number}",
-        )
         _export(
             _Sparsification(sparsifier),
-            {"details": details, "parents": torch.ones(1, 3, 32, 48)},
+            {"details": torch.zeros(1, 3, 32, 48), "parents": torch.ones(1, 3, 32, 48)},
             ("codes",),
             folder / f"sparsify_{number}",
         )
@@ -95,6 +89,22 @@ def export_networks(codec: AutoEncoder, folder: Path) -> None:
         },
         ("restored",),
         folder / "restore",
+    )
+
+
+def _export_transform(scale: Scale, name: str, folder: Path) -> None:
+    smooth, details = torch.zeros(1, 1, 32, 48), torch.zeros(1, 3, 32, 48)
+    _export(
+        _Analysis(scale),
+        {"image": torch.zeros(1, 1, 64, 96)},
+        ("smooth", "details"),
+        folder / f"analysis_{name}",
+    )
+    _export(
+        _Synthesis(scale),
+        {"smooth": smooth, "details": details},
+        ("image",),
+        folder / f"synthesis_{name}",
     )
 
 

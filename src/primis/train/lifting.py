@@ -84,13 +84,16 @@ class DetailPredictor(nn.Module):
 
 
 class Scale(nn.Module):
-    """One scale of the transform, analysis and synthesis."""
+    """One scale of the transform, analysis and synthesis.
+
+    ``width`` is that of the network that predicts the details; 0: there is none.
+    """
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.along_rows = LiftingStep1d()
         self.along_columns = LiftingStep1d()
-        self.predict = DetailPredictor(width)
+        self.predict = DetailPredictor(width) if width else None
 
     def analyse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Split ``x`` (n, 1, h, w), h and w even, into ``LL`` (n, 1, h/2, w/2) and (n, 3, ...)."""
@@ -100,11 +103,12 @@ class Scale(nn.Module):
         top, bottom = top.transpose(-1, -2), bottom.transpose(-1, -2)
         ll = top[:, :1]
         bands = torch.cat((bottom[:, :1], top[:, 1:], bottom[:, 1:]), dim=1)
-        return ll, bands - self.predict(ll)
+        return ll, bands - self.predict(ll) if self.predict else bands
 
     def synthesise(self, ll: Tensor, bands: Tensor) -> Tensor:
         """Undo :meth:`analyse`."""
-        bands = bands + self.predict(ll)
+        if self.predict:
+            bands = bands + self.predict(ll)
         top = torch.cat((ll, bands[:, 1:2]), dim=1).transpose(-1, -2)
         bottom = torch.cat((bands[:, :1], bands[:, 2:]), dim=1).transpose(-1, -2)
         halves = self.along_columns.inverse(top, bottom).transpose(-1, -2)

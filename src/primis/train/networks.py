@@ -129,14 +129,15 @@ class Restorer(nn.Module):
         return F.pixel_shuffle(correction, 4)
 
 
-class AutoEncoder(nn.Module):
-    """Image to coefficients and back."""
+class Transform(nn.Module):
+    """Image to coefficients and back: the CDF 9/7 wavelet, until it is trained.
 
-    def __init__(self) -> None:
+    ``width`` is that of the networks that predict details; 0: there are none.
+    """
+
+    def __init__(self, width: int = 24) -> None:
         super().__init__()
-        self.scales = nn.ModuleList(Scale() for _ in range(DISTINCT_SCALES))
-        self.sparsifiers = nn.ModuleList(Sparsifier() for _ in range(DISTINCT_SCALES))
-        self.restorer = Restorer()
+        self.scales = nn.ModuleList(Scale(width) for _ in range(DISTINCT_SCALES))
 
     def scale(self, index: int) -> Scale:
         """Return the transform of scale ``index``, 0 the finest."""
@@ -152,6 +153,21 @@ class AutoEncoder(nn.Module):
             bands.append(detail)
         return x, bands
 
+    def synthesise(self, ll: Tensor, bands: Sequence[Tensor]) -> Tensor:
+        """Undo :meth:`analyse`."""
+        for index in reversed(range(len(bands))):
+            ll = self.scale(index).synthesise(ll, bands[index])
+        return ll
+
+
+class AutoEncoder(Transform):
+    """A transform with networks around the quantiser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sparsifiers = nn.ModuleList(Sparsifier() for _ in range(DISTINCT_SCALES))
+        self.restorer = Restorer()
+
     def sparsify(self, bands: Sequence[Tensor], step: Tensor) -> list[Tensor]:
         """Return coefficients in steps, shifted by the sparsifier; ``step`` is (n, 1, 1, 1)."""
         scaled = [band / step for band in bands]
@@ -162,9 +178,3 @@ class AutoEncoder(nn.Module):
             net = self.sparsifiers[min(index, DISTINCT_SCALES - 1)]
             result.append(band + net(band, parents).float())
         return result
-
-    def synthesise(self, ll: Tensor, bands: Sequence[Tensor]) -> Tensor:
-        """Undo :meth:`analyse`."""
-        for index in reversed(range(len(bands))):
-            ll = self.scale(index).synthesise(ll, bands[index])
-        return ll

@@ -220,8 +220,8 @@ def _effects(
     for _ in range(MASKS):
         masks = [rng.random(band.shape) < part for band, part in zip(values, kept, strict=True)]
         bands = (*(band * mask for band, mask in zip(values, masks, strict=True)), *coarse)
-        codes = SparseCodes(layout, 1.0, 0, bands, 0, known, sparsified=False)
-        plausible = plausibility(codec.decode_exactly(codes))
+        codes = SparseCodes(layout, 1.0, 0, bands, 0, known)
+        plausible = plausibility(codec.synthesise(codes))
         for scale, mask in enumerate(masks):
             rows, columns = every[scale].shape
             at = plausible.reshape(rows, 2 << scale, columns, 2 << scale).sum(axis=(1, 3))

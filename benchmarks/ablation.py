@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -72,9 +72,32 @@ class _Neither(_Unsparsified, _Unrestored):
     pass
 
 
-def _with(networks: type[Networks], codec: Codec, pixels: Pixels, size: int) -> Coded:
-    altered = Codec(codec.model, networks=networks(codec.model.folder))
-    return in_levels(altered, pixels, size)
+def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the coefficients as they are, and restore."""
+    return in_levels(_altered(codec)[0], pixels, size)
+
+
+def without_restorer(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Leave the synthesis as the lifting steps give it."""
+    return in_levels(_altered(codec)[1], pixels, size)
+
+
+def without_either(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Code the coefficients as they are, and do not restore."""
+    return in_levels(_altered(codec)[2], pixels, size)
+
+
+def without_rim(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Leave dark rims as they are."""
+    return in_levels(_altered(codec)[3], pixels, size)
+
+
+@cache
+def _altered(codec: Codec) -> tuple[Codec, ...]:
+    """Return codecs without sparsifier, restorer, either of them, the rim."""
+    kinds = (_Unsparsified, _Unrestored, _Neither)
+    others = (Codec(codec.model, networks=kind(codec.model.folder)) for kind in kinds)
+    return (*others, Codec(replace(codec.model, rim=(1.0,) * DEPTH)))
 
 
 def plain(codec: Codec, pixels: Pixels, size: int) -> Coded:
@@ -88,12 +111,6 @@ def _held(codec: Codec, pixels: Pixels, size: int, *, sparsified: bool = True) -
     lengths[0] = bitstream.usable_length(0, lengths[0])
     codes = codec.encode(pixels, sum(lengths), sparsified=sparsified)
     return codec.unpack(pixels.shape, codec.pack(codes, lengths))
-
-
-def without_rim(codec: Codec, pixels: Pixels, size: int) -> Coded:
-    """Leave dark rims as they are."""
-    rimless = Codec(replace(codec.model, rim=(1.0,) * DEPTH))
-    return in_levels(rimless, pixels, size)
 
 
 def to_the_end_of_a_plane(codec: Codec, pixels: Pixels, size: int) -> Coded:
@@ -136,9 +153,9 @@ def _upper_planes(codes: SparseCodes) -> SparseCodes:
 
 
 INGREDIENTS: dict[str, tuple[Variant, Variant]] = {
-    "sparsifier (optimised quantisation)": (partial(_with, _Unsparsified), in_levels),
-    "restorer (non-linear synthesis)": (partial(_with, _Unrestored), in_levels),
-    "sparsifier and restorer": (partial(_with, _Neither), in_levels),
+    "sparsifier (optimised quantisation)": (without_sparsifier, in_levels),
+    "restorer (non-linear synthesis)": (without_restorer, in_levels),
+    "sparsifier and restorer": (without_either, in_levels),
     "all learned networks but the context model": (plain, in_levels),
     "context model": (without_context, to_the_end_of_a_plane),
     "undoing dark rims": (without_rim, in_levels),

@@ -34,7 +34,7 @@ class ModelBundle:
     folder
         Where its files are.
     name
-        Name and version, as ``radiograph-2``.
+        Name and version, as ``radiograph-3``.
     digest
         First 8 bytes of the SHA-256 of the manifest: what a public file names its model by.
     rim

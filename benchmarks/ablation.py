@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,30 +74,41 @@ class _Neither(_Unsparsified, _Unrestored):
 
 def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code the coefficients as they are, and restore."""
-    return in_levels(_altered(codec)[0], pixels, size)
+    return in_levels(_altered(codec).unsparsified, pixels, size)
 
 
 def without_restorer(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Leave the synthesis as the lifting steps give it."""
-    return in_levels(_altered(codec)[1], pixels, size)
+    return in_levels(_altered(codec).unrestored, pixels, size)
 
 
 def without_either(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Code the coefficients as they are, and do not restore."""
-    return in_levels(_altered(codec)[2], pixels, size)
+    return in_levels(_altered(codec).neither, pixels, size)
 
 
 def without_rim(codec: Codec, pixels: Pixels, size: int) -> Coded:
     """Leave dark rims as they are."""
-    return in_levels(_altered(codec)[3], pixels, size)
+    return in_levels(_altered(codec).rimless, pixels, size)
+
+
+class _Altered(NamedTuple):
+    unsparsified: Codec
+    unrestored: Codec
+    neither: Codec
+    rimless: Codec
 
 
 @cache
-def _altered(codec: Codec) -> tuple[Codec, ...]:
-    """Return codecs without sparsifier, restorer, either of them, the rim."""
-    kinds = (_Unsparsified, _Unrestored, _Neither)
-    others = (Codec(codec.model, networks=kind(codec.model.folder)) for kind in kinds)
-    return (*others, Codec(replace(codec.model, rim=(1.0,) * DEPTH)))
+def _altered(codec: Codec) -> _Altered:
+    """Return codecs of the same model that lack a part each."""
+    model = codec.model
+    return _Altered(
+        Codec(model, networks=_Unsparsified(model.folder)),
+        Codec(model, networks=_Unrestored(model.folder)),
+        Codec(model, networks=_Neither(model.folder)),
+        Codec(replace(model, rim=(1.0,) * DEPTH)),
+    )
 
 
 def plain(codec: Codec, pixels: Pixels, size: int) -> Coded:

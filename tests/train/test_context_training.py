@@ -19,7 +19,6 @@ from primis.codec.context import (  # noqa: E402
     bordered,
 )
 from primis.codec.layout import Layout  # noqa: E402
-from primis.codec.networks import session_options  # noqa: E402
 from primis.train.entropy import EntropyNetworks  # noqa: E402
 from primis.train.integers import (  # noqa: E402
     INDICES_PER_NAT,
@@ -50,7 +49,7 @@ def exported(networks, tmp_path_factory) -> ContextModel:
     folder: Path = tmp_path_factory.mktemp("context")
     export_context(networks.context, folder / NETWORK)
     export_signs(networks.signs, folder / SIGN_NETWORK)
-    return ContextModel(folder, *TABLES, session_options(1))
+    return ContextModel(folder, *TABLES)
 
 
 @torch.no_grad()

@@ -174,14 +174,17 @@ class _Walk:
         new = np.flatnonzero(magnitude == 0)
         new = new[np.argsort(~significance.reshape(-1)[new], kind="stable")]
         for positions, indices, fresh in ((old, refinement, False), (new, significance, True)):
+            if not len(positions):
+                continue
             given = indices.reshape(-1)[positions]
             visit = _Visit(array, place, self.plane, positions, given, fresh, signs)
             bits, minus = source.take(visit)
             done = positions[: len(bits)]
-            magnitude[done] |= bits << self.plane
+            ones = done[bits == 1]
+            magnitude[ones] |= 1 << self.plane
             known[done] = True
             if fresh:
-                negative[done[bits == 1]] = minus
+                negative[ones] = minus
             if len(bits) < len(positions):
                 return False
         return True
@@ -221,21 +224,18 @@ class _Truth:
     def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
         self._values = [_split(bands) for bands in codes.values]
         self._context = context
+        self._costs = _information(context.probabilities)
 
-    def _look(self, visit: _Visit) -> tuple[Integers, Bits, NDArray[np.float64], Costs]:
-        """Return values, bits, the odds of a 1, and information in bits, signs not counted."""
+    def _look(self, visit: _Visit) -> tuple[Integers, Bits, Costs]:
+        """Return values, bits, and information in bits, signs not counted."""
         values = self._values[visit.array][visit.place].reshape(-1)[visit.positions]
         bits = np.abs(values) >> visit.plane & 1
-        odds = self._context.probabilities[visit.indices]
-        return values, bits, odds, -np.log2(np.where(bits == 1, odds, 1 - odds))
+        return values, bits, self._costs[bits, visit.indices]
 
-    def _look_at_signs(
-        self, visit: _Visit, ones: Positions, values: Integers
-    ) -> tuple[Mask, NDArray[np.float64], Costs]:
-        """Return which of ``ones`` are negative, the odds of that, and information in bits."""
-        minus = values[ones] < 0
-        odds = _sign_odds(visit, visit.positions[ones], self._context)
-        return minus, odds, -np.log2(np.where(minus, odds, 1 - odds))
+
+def _information(odds: NDArray[np.float64]) -> Costs:
+    """Bits that a 0 and a 1 tell, (2, n), from the odds (n,) of a 1."""
+    return -np.log2(np.stack((1 - odds, odds)))
 
 
 def _sign_odds(visit: _Visit, positions: Positions, context: ContextModel) -> NDArray[np.float64]:
@@ -265,12 +265,14 @@ class _Writer(_Truth):
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
-        values, bits, odds, cost = self._look(visit)
+        values, bits, cost = self._look(visit)
+        odds = self._context.probabilities[visit.indices]
         ones = np.flatnonzero(bits)
         with_signs = visit.fresh and visit.array >= self._unsigned_scales
         if with_signs:
-            minus, sign_odds, sign_cost = self._look_at_signs(visit, ones, values)
-            cost[ones] += sign_cost
+            minus = values[ones] < 0
+            sign_odds = _sign_odds(visit, visit.positions[ones], self._context)
+            cost[ones] -= np.log2(np.where(minus, sign_odds, 1 - sign_odds))
         done = 0
         while done < len(bits) and self._level < len(self._rooms):
             total = np.cumsum(cost[done:])
@@ -307,21 +309,26 @@ class _Meter(_Truth):
 
     def __init__(self, codes: SparseCodes, planes: int, context: ContextModel) -> None:
         super().__init__(codes, context)
+        self._sign_costs = _information(context.sign_probabilities)
         self.bits = np.zeros((planes, len(self._values)))
         self.symbols = np.zeros((len(context.probabilities), 2), dtype=np.int64)
         self.signs = np.zeros((len(context.sign_probabilities), 2), dtype=np.int64)
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Give the truth; see `_Source`."""
-        values, bits, _, cost = self._look(visit)
+        values, bits, cost = self._look(visit)
         ones = np.flatnonzero(bits)
-        minus, _, sign_cost = self._look_at_signs(visit, ones, values)
-        self.bits[visit.plane, visit.array] += cost.sum() + (sign_cost.sum() if visit.fresh else 0)
-        if visit.sign_indices is not None:
+        minus = values[ones] < 0
+        total = cost.sum()
+        if visit.sign_indices is None:
+            total += len(ones) if visit.fresh else 0
+        else:
             np.add.at(self.symbols, (visit.indices, bits), 1)
             if visit.fresh and len(ones):
-                given = visit.sign_indices(visit.positions[ones])
-                np.add.at(self.signs, (given, minus.astype(np.intp)), 1)
+                signs, given = minus.astype(np.intp), visit.sign_indices(visit.positions[ones])
+                total += self._sign_costs[signs, given].sum()
+                np.add.at(self.signs, (given, signs), 1)
+        self.bits[visit.plane, visit.array] += total
         return bits, minus
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, cached_property
 from typing import Any
 
@@ -14,7 +15,7 @@ from primis.codec.census import Census
 from primis.codec.codes import SparseCodes, everything_known
 from primis.codec.context import ContextModel
 from primis.codec.layout import Layout
-from primis.codec.networks import Networks, session_options
+from primis.codec.networks import Networks
 from primis.codec.tiling import Maps
 
 SPARE_PLANES = 2
@@ -41,7 +42,7 @@ class Codec:
     model
         The bundle with the networks and tables.
     threads
-        Threads per network; None for all cores.
+        Threads per network; None for all cores. (Those of the context model have one.)
     networks
         What runs the networks of the bundle; others than these for experiments.
 
@@ -57,7 +58,6 @@ class Codec:
         self, model: ModelBundle, threads: int | None = None, networks: Networks | None = None
     ) -> None:
         self.model = model
-        self._threads = threads
         self._networks = networks or Networks(model.folder, threads)
 
     @classmethod
@@ -86,10 +86,7 @@ class Codec:
     def context(self) -> ContextModel:
         """The model of the code symbols' probabilities."""
         return ContextModel(
-            self.model.folder,
-            self.model.probabilities,
-            self.model.sign_probabilities,
-            session_options(self._threads),
+            self.model.folder, self.model.probabilities, self.model.sign_probabilities
         )
 
     def encode(self, pixels: Pixels, budget: int, *, sparsified: bool | None = None) -> SparseCodes:
@@ -180,9 +177,10 @@ class Codec:
 
     def decode_exactly(self, codes: SparseCodes) -> Maps:
         """Reconstruct an image as float32 (rows, columns), neither rounded nor clipped."""
-        picture = self.synthesise(codes)
+        coefficients = codes.coefficients()
+        picture = self._synthesised(coefficients, codes)
         if codes.sparsified:
-            picture = self._restored(picture, codes)
+            picture = self._restored(picture, coefficients[:2], codes)
         image = picture * np.float32(codes.step) + np.float32(codes.offset)
         return rim.darken(image, self.model.rim, codes.dark_sides)
 
@@ -191,11 +189,13 @@ class Codec:
 
         Restorer, mean and rim are still to come.
         """
-        *details, smooth = codes.coefficients()
+        return self._synthesised(codes.coefficients(), codes)
+
+    def _synthesised(self, coefficients: Sequence[Maps], codes: SparseCodes) -> Maps:
+        *details, smooth = coefficients
         return self._networks.synthesise(details, smooth, codes.layout, plain=not codes.sparsified)
 
-    def _restored(self, picture: Maps, codes: SparseCodes) -> Maps:
-        details = codes.coefficients()[:2]
+    def _restored(self, picture: Maps, details: Sequence[Maps], codes: SparseCodes) -> Maps:
         unit = 2.0**codes.plane
         half = [np.float32(1) - known for known in codes.known[:2]]
         if not any(known.any() for known in codes.known[:2]):

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from primis.codec.codes import Integers, Mask
 from primis.codec.layout import BANDS, PLACES
+from primis.codec.networks import session_options
 
 CHANNELS = len(PLACES) + BANDS
 SLOTS = 16
@@ -26,12 +27,13 @@ SIDE = 3
 """Rows and columns of a neighbourhood, in cells."""
 SCALE_CLASSES = 4
 PROBABILITY_BITS = 16
-EVEN_SIGN = 64
-"""The same for signs."""
-
-_PORTION = 2**16  # neighbourhoods that a network sees at once
 EVEN_ODDS = 96
 """Index of probability one half in the table of 128 probabilities."""
+EVEN_SIGN = 64
+"""The same for signs."""
+NETWORK, SIGN_NETWORK = "context.onnx", "signs.onnx"
+
+_PORTION = 2**16  # neighbourhoods that a network sees at once
 
 # round(16 * log2(1 + x / 4)) for magnitudes M from 1 on, x = 4 * M + 2 where M is known to the
 # current plane, x = 8 * M + 4 where only to the plane above; from 15 on all are alike.
@@ -45,9 +47,6 @@ _SHARES = np.array(
      2233, 2655, 3158, 3756],
     dtype=np.int64,
 )  # fmt: skip
-
-
-NETWORK, SIGN_NETWORK = "context.onnx", "signs.onnx"
 
 Features: TypeAlias = NDArray[np.int8]
 Indices: TypeAlias = NDArray[np.uint8]
@@ -118,8 +117,9 @@ class ContextModel:
         128 integers in 1..65535: the probability of a 1, in 1/65536.
     sign_probabilities
         The same for a minus.
-    options
-        Options of the onnxruntime sessions.
+
+    A file takes a thousand small runs of these networks. Waking other threads for each would take
+    longer than it saves, so they have one.
     """
 
     def __init__(
@@ -127,8 +127,8 @@ class ContextModel:
         folder: Path,
         probabilities: NDArray[np.int64],
         sign_probabilities: NDArray[np.int64],
-        options: onnxruntime.SessionOptions,
     ) -> None:
+        options = session_options(threads=1)
         self._bits, self._signs = (
             onnxruntime.InferenceSession(
                 str(folder / name), options, providers=["CPUExecutionProvider"]

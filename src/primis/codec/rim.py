@@ -1,9 +1,9 @@
 """The rim of an image: its outermost lines, where resampling has mixed in black from outside.
 
 A resampler that takes the outside of an image for black leaves a dark frame of one pixel and, if
-its filter has negative lobes, a bright line inside it. Two thirds of the training images have one.
-It carries no information, but a wavelet, whose details are the differences of neighbours, spends a
-fifth of a file on it. So a model knows the gain of each of these lines, fitted to its training
+its filter has negative lobes, a bright line inside it; two thirds of the NIH images have one. It
+carries no information, but a wavelet, whose details are the differences of neighbours, spends up to
+a fifth of a file on it. So a model knows the gain of each of these lines, fitted to its training
 images; the encoder divides by them at the sides where that makes the lines alike, says in four bits
 which sides those are, and the decoder multiplies.
 """
@@ -11,6 +11,7 @@ which sides those are, and the decoder multiplies.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,8 @@ _DARK = 0.9
 _RARE = 0.05
 _ROUNDS = 10
 
-Gray = NDArray[np.float32]
+Gray: TypeAlias = NDArray[np.float32]
+Number = TypeVar("Number", bound=np.generic)
 
 
 def dark_sides(image: Gray, gains: Sequence[float]) -> int:
@@ -53,7 +55,7 @@ def fit_gains(images: Sequence[NDArray[np.generic]]) -> tuple[float, ...]:
     Takes the sides that are dark, each of their gains the median of least-squares fits, then the
     sides that these gains explain, and so on.
     """
-    rims = [_lines(image.astype(np.float32), side) for image in images for side in range(TURNS)]
+    rims = [_lines(image, side).astype(np.float32) for image in images for side in range(TURNS)]
     rims = [rim for rim in rims if rim[DEPTH].any()]
     chosen = [rim for rim in rims if rim[0].sum() < _DARK * rim[DEPTH].sum()]
     gains = (1.0,) * DEPTH
@@ -70,7 +72,7 @@ def _column(gains: Sequence[float]) -> Gray:
     return np.array([*gains, 1.0], dtype=np.float32)[:, None]
 
 
-def _lines(image: Gray, side: int) -> Gray:
+def _lines(image: NDArray[Number], side: int) -> NDArray[Number]:
     """Return a view of the rim of one side and the line behind it (4, n)."""
     return np.rot90(image, side)[: DEPTH + 1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -52,29 +53,26 @@ class SignSamples(NamedTuple):
 
 def sign_samples(codes: Sequence[Tensor]) -> Iterator[SignSamples]:
     """Yield what plane 0 of codes teaches: int64 (n, 3, h, w), h and w even, finest scale first."""
-    current, above = (
-        torch.from_numpy(table.astype("int64")) for table in (integer._CURRENT, integer._ABOVE)
-    )
-
-    def feature(values: Tensor, table: Tensor, shift: int = 0) -> Tensor:
-        return table[(values.abs() >> shift).clamp(max=15)] * values.sign()
-
     for scale, values in enumerate(codes):
+        now = by_place(values).numpy()
         coarser = codes[scale + 1] if scale + 1 < len(codes) else values[..., ::2, ::2] * 0
-        now = by_place(values)
-        known, open_ = feature(now, current), feature(now, above, 1)
-        coarse = feature(coarser[:, :, : now.shape[2], : now.shape[3]], current)
+        parents = coarser.numpy()[:, :, : now.shape[2], : now.shape[3]]
+        known = integer.signed(integer.current_level(np.abs(now)), now < 0)
+        open_ = integer.signed(integer.level_above(np.abs(now) >> 1), now < 0)
+        coarse = integer.signed(integer.current_level(np.abs(parents)), parents < 0)
         for place in range(len(PLACES)):
-            cells = torch.cat((known[:, :place], open_[:, place:], coarse), 1)
-            cells = F.pad(cells, (1, 1, 1, 1, 0, integer.SLOTS - cells.shape[1]))
-            image, row, column = torch.nonzero(now[:, place].abs() == 1, as_tuple=True)
+            cells = np.concatenate((known[:, :place], open_[:, place:], coarse), axis=1)
+            found = [np.flatnonzero(np.abs(image[place]) == 1) for image in now]
             around = [
-                cells[image, :, row + down, column + right]
-                for down in range(integer.SIDE)
-                for right in range(integer.SIDE)
+                integer.neighbourhoods(integer.bordered(image), positions)
+                for image, positions in zip(cells, found, strict=True)
+            ]
+            minus = [
+                image[place].reshape(-1)[positions] < 0
+                for image, positions in zip(now, found, strict=True)
             ]
             yield SignSamples(
                 min(scale, integer.SCALE_CLASSES - 1) * len(PLACES) + place,
-                torch.cat(around, 1).float(),
-                (now[image, place, row, column] < 0).float(),
+                torch.from_numpy(np.concatenate(around)).float(),
+                torch.from_numpy(np.concatenate(minus)).float(),
             )

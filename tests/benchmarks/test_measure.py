@@ -60,7 +60,7 @@ def test_what_was_measured_once_is_not_measured_again(tmp_path, sample, peer, co
     assert counting.encoded == 1
 
 
-@pytest.mark.parametrize("change", ["setting", "recipe", "image"])
+@pytest.mark.parametrize("change", ["setting", "recipe", "image", "trim"])
 def test_a_change_is_measured_anew(tmp_path, sample, peer, counting, change):
     cache = PeerCache(tmp_path / "cache")
     cache.at_setting(sample, peer, 2)
@@ -68,6 +68,8 @@ def test_a_change_is_measured_anew(tmp_path, sample, peer, counting, change):
         cache.at_setting(sample, peer, 4)
     elif change == "recipe":
         cache.at_setting(sample, replace(peer, recipe="recipe 2"), 2)
+    elif change == "trim":
+        cache.at_setting(replace(sample, trim=10), peer, 2)
     else:
         path = tmp_path / "b.png"
         Image.fromarray(255 - sample.pixels).save(path)

@@ -19,11 +19,13 @@ from primis.errors import InputError
 from primis.train.data import WHITE, Picture, random_crops
 from primis.train.networks import SCALES, AutoEncoder
 from primis.train.objective import TrainedAutoEncoder
+from primis.train.start import Weights, first_weights
 
 CHECKPOINT_EVERY = 500  # steps
 CELL = 2**SCALES  # sides of an image are multiples of it in training
 MAX_GRADIENT = 10.0
 CONTEXT_SPEED = 3.0  # times the learning rate of the auto-encoder
+ENCODER = ("codec.scales.", "codec.sparsifiers.")
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,11 @@ class TrainConfig:
     ``steps`` optimiser steps on ``batch`` crops of ``crop`` pixels; the learning rate falls from
     ``learning_rate`` to zero along a half cosine. Quantiser steps are drawn log-uniformly between
     ``finest`` and ``coarsest`` grey levels (of 255). A share ``plain`` of the steps leaves out the
-    sparsifier and the restorer, as the encoder does where they do harm. The first weights are the
-    averaged ones of the checkpoint ``start``, if there is one, as far as it has them.
+    sparsifier and the restorer, as the encoder does where they do harm. A share ``structure`` of
+    the distortion is MS-SSIM. The first weights are those of ``start``, a checkpoint or a model
+    bundle, if there is one, as far as it has them. With ``freeze_encoder`` analysis and sparsifier
+    stay what they are before any training: the CDF 9/7 wavelet and no shift. ``context_width`` is
+    that of the context networks that tell the rate.
     """
 
     steps: int = 16_000
@@ -45,8 +50,10 @@ class TrainConfig:
     coarsest: float = 80.0
     seed: int = 1
     plain: float = 0.0
+    structure: float = 0.0
     start: str = ""
     freeze_encoder: bool = False
+    context_width: int = 24
 
 
 def step_size(config: TrainConfig, step: int) -> float:
@@ -76,8 +83,8 @@ def train_autoencoder(
     Raises
     ------
     InputError
-        If a validation picture is smaller than 64 pixels a side, or the checkpoint to start from
-        cannot be read.
+        If a validation picture is smaller than 64 pixels a side, or what to start from cannot be
+        read or has context networks of another width.
     """
     fabric = Fabric(accelerator=accelerator, devices="auto" if accelerator != "cpu" else 1)
     fabric.launch()
@@ -85,17 +92,19 @@ def train_autoencoder(
     fabric.seed_everything(config.seed + fabric.global_rank)
     checkpoint = folder / "checkpoint.pt"
     goes_on = checkpoint.exists()
-    first_weights = _averaged_weights(Path(config.start)) if config.start and not goes_on else None
+    start_from = first_weights(Path(config.start)) if config.start and not goes_on else {}
     folder.mkdir(parents=True, exist_ok=True)
     if fabric.is_global_zero:
         (folder / "config.json").write_text(json.dumps(asdict(config), indent=1) + "\n")
 
-    bare = TrainedAutoEncoder()
-    if first_weights:
-        bare.load_state_dict(bare.state_dict() | first_weights)
+    bare = TrainedAutoEncoder(config.context_width, config.structure)
     if config.freeze_encoder:
         for part in (bare.codec.scales, bare.codec.sparsifiers):
             part.requires_grad_(False)
+        start_from = {
+            name: value for name, value in start_from.items() if not name.startswith(ENCODER)
+        }
+    _load(bare, start_from)
     average = torch.optim.swa_utils.AveragedModel(
         bare, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
     ).to(fabric.device)
@@ -156,20 +165,16 @@ def train_autoencoder(
     return average.module.codec
 
 
-def _averaged_weights(checkpoint: Path) -> dict[str, Tensor]:
-    try:
-        average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
-    except Exception as error:  # torch.load raises errors of many kinds
-        raise InputError(
-            f"{checkpoint} is not a checkpoint to start from",
-            hint="name the checkpoint.pt of an earlier run in autoencoder.start, or leave that out",
-        ) from error
-    parts = ("module.codec.", "module.context.")
-    return {
-        name.removeprefix("module."): value
-        for name, value in average.items()
-        if name.startswith(parts)
-    }
+def _load(model: TrainedAutoEncoder, weights: Weights) -> None:
+    own = model.state_dict()
+    for name, value in weights.items():
+        if name not in own or own[name].shape != value.shape:
+            raise InputError(
+                f"the weights to start from do not fit: {name}",
+                hint="set autoencoder.context_width to that of the run or bundle in "
+                "autoencoder.start (48 in shipped bundles)",
+            )
+    model.load_state_dict(own | weights)
 
 
 def random_steps(config: TrainConfig, generator: torch.Generator) -> Tensor:
@@ -190,21 +195,26 @@ def random_cuts(count: int, generator: torch.Generator) -> Tensor:
 def validate(model: TrainedAutoEncoder, images: Sequence[Tensor]) -> dict[str, float]:
     """Lagrangian (as ``loss``), PSNR (dB) and bits per pixel at four quantiser steps.
 
+    With MS-SSIM in the distortion, also -10 log10(1 - MS-SSIM), as ``ms_ssim`` in dB.
+
     ``images`` are (1, 1, h, w), h and w multiples of 64, with values 0 to 255.
     """
     model.eval()
     scores: dict[str, float] = {}
     losses = []
     for quantiser in (6.0, 12.0, 24.0, 48.0):
-        error, bits = 0.0, 0.0
+        error, bits, likeness = 0.0, 0.0, 0.0
         for x in images:
             step = torch.full((1, 1, 1, 1), quantiser, device=x.device)
             cost = model(x, step, torch.tensor([4 * SCALES], device=x.device))
             losses.append(cost.lagrangian.item())
             error += 10 * math.log10(255**2 / (cost.distortion.item() * quantiser**2))
             bits += cost.bits.item()
+            likeness -= 10 * math.log10(cost.unlike.item()) if model.structure else 0.0
         scores[f"psnr_{quantiser:g}"] = round(error / len(images), 3)
         scores[f"bpp_{quantiser:g}"] = round(bits / len(images), 4)
+        if model.structure:
+            scores[f"ms_ssim_{quantiser:g}"] = round(likeness / len(images), 3)
     scores["loss"] = round(sum(losses) / len(losses), 5)
     model.train()
     return scores

@@ -1,0 +1,146 @@
+"""First weights of a training run: from the checkpoint of an earlier one, or from a model bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import numpy_helper
+from torch import Tensor
+
+from primis.codec.context import CHANNELS, NETWORK, SCALE_CLASSES, SIDE, SLOTS
+from primis.codec.layout import PLACES
+from primis.errors import InputError
+from primis.train.context import INPUT_UNIT
+from primis.train.integers import FIRST_BITS, HIDDEN_UNIT, INDEX_UNIT, NEXT_BITS
+from primis.train.networks import DISTINCT_SCALES
+
+Weights: TypeAlias = dict[str, Tensor]
+Arrays: TypeAlias = Mapping[str, NDArray[np.float32]]
+
+_HINT = (
+    "name the checkpoint.pt of an earlier run or the folder of a model bundle in "
+    "autoencoder.start, or leave that out"
+)
+
+
+def first_weights(source: Path) -> Weights:
+    """Return weights of `primis.train.objective.TrainedAutoEncoder`, as far as ``source`` has them.
+
+    Parameters
+    ----------
+    source
+        A checkpoint, whose averaged weights are taken, or the folder of a model bundle. A bundle
+        holds weights as float16 and those of the context networks as integers, so training goes
+        on from a little beside where it ended.
+
+    Raises
+    ------
+    InputError
+        If it is neither.
+    """
+    return _from_bundle(source) if source.is_dir() else _from_checkpoint(source)
+
+
+def _from_checkpoint(path: Path) -> Weights:
+    try:
+        average = torch.load(path, map_location="cpu", weights_only=True)["average"]
+    except Exception as error:  # torch.load raises errors of many kinds
+        raise InputError(f"{path} is not a checkpoint to start from", hint=_HINT) from error
+    parts = ("module.codec.", "module.context.")
+    return {
+        name.removeprefix("module."): value
+        for name, value in average.items()
+        if name.startswith(parts)
+    }
+
+
+def _from_bundle(folder: Path) -> Weights:
+    try:
+        weights = _named("codec.", _tensors(folder / "restore.onnx"), "restorer.")
+        for number in range(DISTINCT_SCALES):
+            transform = _tensors(folder / f"analysis_{number}.onnx")
+            weights |= {
+                f"codec.scales.{number}.{name}": torch.from_numpy(array)
+                for name, array in _scale(transform).items()
+            }
+            sparsifier = _tensors(folder / f"sparsify_{number}.onnx")
+            weights |= _named(f"codec.sparsifiers.{number}.", sparsifier, "sparsifier.", keep=False)
+        weights |= _context(_tensors(folder / NETWORK))
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"{folder} is not a model bundle to start from", hint=_HINT) from error
+    return weights
+
+
+def _tensors(path: Path) -> Arrays:
+    """Return the tensors of an ONNX file as float32, by the names they had before export."""
+    try:
+        graph = onnx.load(path).graph
+    except Exception as error:  # protobuf raises errors of its own
+        raise ValueError(f"{path} is not an ONNX file") from error
+    return {
+        tensor.name.removesuffix("_half"): numpy_helper.to_array(tensor).astype(np.float32)
+        for tensor in graph.initializer
+    }
+
+
+def _named(prefix: str, tensors: Arrays, start: str, *, keep: bool = True) -> Weights:
+    """Choose tensors whose names begin with ``start``, and put ``prefix`` in front."""
+    return {
+        prefix + (name if keep else name.removeprefix(start)): torch.from_numpy(array)
+        for name, array in tensors.items()
+        if name.startswith(start)
+    }
+
+
+def _scale(tensors: Arrays) -> dict[str, NDArray[np.float32]]:
+    """Take the weights of one scale out of its analysis.
+
+    The exporter folds what does not depend on the image and names it as it likes: lifting taps are
+    repeated by channel (one along rows, two along columns) and stand in the order of their steps,
+    gains likewise, and the first kernel has its mean subtracted.
+    """
+
+    def shaped(*shape: int) -> list[NDArray[np.float32]]:
+        return [array for array in tensors.values() if array.shape == shape]
+
+    gains = [float(gain) for gain in shaped() if gain != 0]
+    weights = {
+        "predict.first.weight": next(a for a in tensors.values() if a.shape[1:] == (1, 5, 5)),
+        "predict.middle.weight": tensors["scale.predict.middle.weight"],
+        "predict.last.weight": tensors["scale.predict.last.weight"],
+    }
+    for number, direction in enumerate(("rows", "columns")):
+        taps = np.stack([kernel[0, 0, 0] for kernel in shaped(number + 1, 1, 1, 4)])
+        weights[f"along_{direction}.taps"] = taps
+        weights[f"along_{direction}.log_gain"] = np.array(np.log(gains[number]), dtype=np.float32)
+    return weights
+
+
+def _context(tensors: Arrays) -> Weights:
+    """Undo `primis.train.integers.export_context`."""
+    first, following = 2.0**FIRST_BITS, 2.0**NEXT_BITS
+    width = tensors["all_near"].shape[-1]
+    kernels = tensors["all_near"].reshape(-1, SIDE, SIDE, SLOTS, width)[..., :CHANNELS, :]
+    floats = {
+        "near.weight": kernels.transpose(0, 4, 3, 1, 2) * (INPUT_UNIT / first),
+        "near.bias": tensors["all_near_bias"] / first,
+        "overall.weight": tensors["all_overall"].transpose(0, 2, 1) * (INPUT_UNIT / first),
+        "middle.weight": tensors["all_middle"].transpose(0, 2, 1)[..., None, None] / following,
+        "middle.bias": tensors["all_middle_bias"] / (HIDDEN_UNIT * following),
+        "out.weight": tensors["all_out"].transpose(0, 2, 1)[..., None, None] / following,
+        "out.bias": (tensors["all_out_bias"] - INDEX_UNIT // 2) / (HIDDEN_UNIT * following),
+    }
+    places = len(PLACES)
+    return {
+        f"context.classes.{number}.{name}": torch.from_numpy(
+            np.concatenate(array[places * number : places * (number + 1)]).astype(np.float32)
+        )
+        for number in range(SCALE_CLASSES)
+        for name, array in floats.items()
+    }

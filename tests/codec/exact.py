@@ -1,6 +1,6 @@
-"""A second runtime for the networks of the context model, slow and exact.
+"""A second runtime for the networks of the context model, from docs/format.md, slow and exact.
 
-Sums are int64; between them are fractions of powers of two.
+Sums are int64, and shifts are shifts.
 """
 
 from __future__ import annotations
@@ -11,64 +11,52 @@ import numpy as np
 
 
 class ExactNetwork:
-    """Evaluates the graph; ``largest`` is the largest sum of magnitudes met so far."""
+    """Evaluates one of the networks; ``largest`` is the largest sum of magnitudes met so far."""
 
     def __init__(self, path: Path) -> None:
-        import onnx
-
-        graph = onnx.load(path).graph
-        self._nodes = graph.node
-        self._output = graph.output[0].name
-        self._constants = {
-            tensor.name: onnx.numpy_helper.to_array(tensor).astype(np.float64)
-            for tensor in graph.initializer
-        }
+        with np.load(path) as arrays:
+            self._weights = {name: arrays[name].astype(np.int64) for name in arrays}
         self.largest = 0
 
-    def __call__(self, cells: np.ndarray, place: int, **inputs: np.ndarray) -> np.ndarray:
-        """Map cells (15, h, w), place and other inputs to indices (outputs, h, w)."""
-        values = {**self._constants, **inputs}
-        values["cells"] = _neighbourhoods(cells)
-        values["place"] = place
-        for node in self._nodes:
-            inputs = [values[name] for name in node.input]
-            values[node.output[0]] = self._run(node.op_type, inputs)
-        return _whole(values[self._output]).reshape(-1, *cells.shape[1:])
+    def __call__(
+        self, cells: np.ndarray, place: int, densities: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Map cells (15, h, w), place and densities (6,), for bits, to indices (outputs, h, w)."""
+        weights = {name: array[place] for name, array in self._weights.items()}
+        around = _neighbourhoods(cells)
+        if densities is None:
+            indices = self._sign_indices(around, weights)
+        else:
+            indices = self._bit_indices(np.abs(around), densities, weights)
+        return indices.T.reshape(-1, *cells.shape[1:])
 
-    def _run(self, operation: str, inputs: list) -> np.ndarray:
-        first, *rest = inputs
-        match operation:
-            case "Gather":
-                return first[rest[0]]
-            case "Cast":
-                return _whole(first)
-            case "MatMul":
-                left, right = _whole(first), _whole(rest[0])
-                self._note(np.abs(left) @ np.abs(right))
-                return left @ right
-            case "Add":
-                self._note(np.abs(first) + np.abs(rest[0]))
-                return _whole(first) + _whole(rest[0])
-            case "Mul":  # by a power of two, which float64 does exactly
-                assert np.log2(rest[0]) % 1 == 0
-                return first * rest[0]
-            case "Sub":
-                self._note(np.abs(first) + np.abs(rest[0]))
-                return _whole(first) - _whole(rest[0])
-            case "Neg":
-                return -first
-            case "Abs":
-                return np.abs(first)
-            case "Floor":
-                return np.floor(first)
-            case "Clip":
-                return np.clip(first, *rest)
-            case "Transpose":
-                return first.T
-        raise NotImplementedError(operation)
+    def _bit_indices(self, around, densities, weights) -> np.ndarray:
+        first = self._sum(
+            (around, weights["near"]), (densities, weights["overall"]), weights["near_bias"]
+        )
+        first = np.clip(first >> 7, 0, 1023)
+        second = self._sum((first, weights["middle"]), weights["middle_bias"])
+        second = np.clip(second >> 8, 0, 1023)
+        last = self._sum((second, weights["out"]), weights["out_bias"])
+        return np.clip((last >> 10) + 96, 0, 127)
 
-    def _note(self, magnitudes: np.ndarray) -> None:
-        self.largest = max(self.largest, int(magnitudes.max()))
+    def _sign_indices(self, around, weights) -> np.ndarray:
+        one, other = (
+            np.clip(self._sum((turned, weights["near"]), weights["near_bias"]) >> 7, 0, 1023)
+            for turned in (around, -around)
+        )
+        last = self._sum((one - other, weights["out"]), np.int64(512))
+        return np.clip((last >> 10) + 64, 0, 127)
+
+    def _sum(self, *terms: np.ndarray | tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        """Add products of matrices and biases."""
+        total = reach = 0
+        for term in terms:
+            left, right = term if isinstance(term, tuple) else (term, None)
+            total = total + (left if right is None else left @ right)
+            reach = reach + (np.abs(left) if right is None else np.abs(left) @ np.abs(right))
+        self.largest = max(self.largest, int(np.max(reach)))
+        return total
 
 
 def _neighbourhoods(cells: np.ndarray) -> np.ndarray:
@@ -79,9 +67,3 @@ def _neighbourhoods(cells: np.ndarray) -> np.ndarray:
     return np.array(
         [around[r : r + 3, c : c + 3].ravel() for r in range(rows) for c in range(columns)]
     )
-
-
-def _whole(values: np.ndarray) -> np.ndarray:
-    integers = np.rint(values).astype(np.int64)
-    np.testing.assert_array_equal(integers, values)
-    return integers

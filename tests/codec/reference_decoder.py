@@ -1,7 +1,7 @@
 """A second decoder of code bytes, written from docs/format.md and nothing else.
 
-It takes its probability indices from two functions with the inputs that the page gives to
-`context.onnx` and `signs.onnx`; everything else is plain Python over integers.
+It takes its probability indices from two functions with the inputs that the page gives to the
+context network and the sign network; everything else is plain Python over integers.
 """
 
 from __future__ import annotations
@@ -72,6 +72,30 @@ class Stack:
         return symbol
 
 
+class Kind:
+    """What is known of the refinement, or of the significance, of one array."""
+
+    def __init__(self, table: Sequence[int]) -> None:
+        self.table = table
+        self.seen, self.expected = [0] * 8, [0] * 8
+
+    def learn(self, coded: Sequence[tuple[int, int]]) -> None:
+        for sums in (self.seen, self.expected):
+            sums[:] = [total - total // 16 for total in sums]
+        for index, bit in coded:
+            self.seen[index // 16] += 65536 * bit
+            self.expected[index // 16] += self.table[index]
+
+    def probabilities(self) -> list[int]:
+        result = []
+        for index, k in enumerate(self.table):
+            seen, expected = self.seen[index // 16], self.expected[index // 16]
+            ratio = 4096 * (seen + 262144) // (expected + 262144)
+            ratio = min(max(ratio, 256), 65536)
+            result.append(max(1, 65536 * k * ratio // (k * ratio + (65536 - k) * 4096)))
+        return result
+
+
 class Decoder:
     def __init__(
         self,
@@ -107,6 +131,7 @@ class Decoder:
         self.network, self.sign_network = network, sign_network
         self.unsigned_scales = unsigned_scales
         self.probabilities = [int(k) for k in probabilities]
+        self.kinds = [[Kind(self.probabilities) for _ in even] for _ in range(2)]
         self.sign_probabilities = [int(k) for k in sign_probabilities]
 
     def decode(self) -> Decoded:
@@ -193,20 +218,27 @@ class Decoder:
         new = [at for at in raster if not magnitudes[at]]
         signs = None if number < self.unsigned_scales else minus
         new.sort(key=lambda at: -int(significance[at]))  # stable
-        return self.group(old, plane, refinement, magnitudes, known, None, None) and self.group(
-            new, plane, significance, magnitudes, known, signs, sign_indices
+        return self.group(
+            old, plane, refinement, self.kinds[0][number], magnitudes, known, None, None
+        ) and self.group(
+            new, plane, significance, self.kinds[1][number], magnitudes, known, signs, sign_indices
         )
 
-    def group(self, positions, plane, indices, magnitudes, known, minus, sign_indices) -> bool:
+    def group(
+        self, positions, plane, indices, kind, magnitudes, known, minus, sign_indices
+    ) -> bool:
         """Decode bits, and signs into ``minus`` unless it is None."""
         waiting = list(positions)
+        probabilities, coded = kind.probabilities(), []
         while waiting and self.counts:
             here, waiting = waiting[: self.counts[0]], waiting[self.counts[0] :]
             self.counts[0] -= len(here)
             ones = []
             for at in here:
                 known[at] = True
-                if self.stacks[0].read(self.probabilities[indices[at]]):
+                bit = self.stacks[0].read(probabilities[indices[at]])
+                coded.append((indices[at], bit))
+                if bit:
                     magnitudes[at] += 2**plane
                     ones.append(at)
             if minus is not None:
@@ -217,6 +249,8 @@ class Decoder:
             if waiting:
                 self.counts.pop(0)
                 self.stacks.pop(0)
+        if coded and not waiting:
+            kind.learn(coded)
         return not waiting
 
 

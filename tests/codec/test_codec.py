@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from primis.codec.bitstream import MAX_PLANES
-from primis.codec.codec import Codec
+from primis.codec.bitstream import MAX_PLANES, measure
+from primis.codec.codec import SPARE_PLANES, Codec
 from primis.codec.codes import SparseCodes
 from tests.codec.made_codes import lengths_of, made_codes
 from tests.pictures import KINDS, edge, psnr, ramp, smooth, textured
@@ -57,6 +57,21 @@ def test_enough_bytes_give_the_pixels_back_almost(codec: Codec):
         pixels = kind((40, 40))
         result = through_bytes(codec, pixels, [50, 100, 12000])
         assert np.abs(result.astype(int) - pixels).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["smooth", "textured", "noise"])
+@pytest.mark.parametrize("sparsified", [True, False])
+def test_a_plane_ends_where_the_bytes_of_a_high_rate_do(codec: Codec, kind, sparsified):
+    def share(budget: int, *, refine: bool) -> float:
+        codes = codec.encode(pixels, budget, sparsified=sparsified, refine=refine)
+        coarse = measure(codes, codec.context, lowest=SPARE_PLANES)
+        return float(coarse.bits.sum()) / 8 / budget
+
+    pixels = KINDS[kind]((128, 160))
+    rates = [pixels.size // 8, pixels.size // 4]
+    refined = [share(budget, refine=True) for budget in rates]
+    assert refined == pytest.approx([0.985] * 2, abs=0.02)
+    assert any(abs(share(budget, refine=False) - 0.985) > 0.02 for budget in rates)
 
 
 def test_hard_edges_at_a_high_rate_are_coded_without_the_sparsifier(codec: Codec):

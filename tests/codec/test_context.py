@@ -7,20 +7,19 @@ import pytest
 
 from primis.codec import context as features
 from primis.codec.codec import Codec
-from primis.codec.context import EVEN_SIGN, NETWORK, SCALE_CLASSES, SIGN_NETWORK
+from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK
+from primis.codec.integers import EVEN_SIGN
 from tests.codec import reference_decoder
 from tests.codec.exact import ExactNetwork
 
 
 @pytest.fixture(scope="module")
 def exact(codec: Codec) -> ExactNetwork:
-    pytest.importorskip("onnx", reason="reads the weights of the context network")
     return ExactNetwork(codec.model.folder / NETWORK)
 
 
 @pytest.fixture(scope="module")
 def exact_signs(codec: Codec) -> ExactNetwork:
-    pytest.importorskip("onnx", reason="reads the weights of the sign network")
     return ExactNetwork(codec.model.folder / SIGN_NETWORK)
 
 
@@ -35,9 +34,9 @@ def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_sign
     rng = np.random.default_rng(place)
     for shape, busy in [((9, 14), 0.1), ((16, 5), 0.9), ((1, 1), 1.0)]:
         cells = made_cells(rng, shape, busy)
-        densities = rng.integers(0, 49, (1, 6))
+        densities = rng.integers(0, 49, 6)
         bordered = features.bordered(cells.astype(np.int8))
-        got = codec.context.indices(bordered, densities[0].astype(np.float32), *divmod(place, 12))
+        got = codec.context.indices(bordered, densities.astype(np.float32), *divmod(place, 12))
         np.testing.assert_array_equal(np.stack(got), exact(cells, place, densities=densities))
         everywhere = np.arange(cells[0].size)
         signs = codec.context.sign_indices(bordered, everywhere, *divmod(place, 12))
@@ -46,7 +45,7 @@ def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_sign
 
 def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_signs):
     for place in range(12 * SCALE_CLASSES):
-        exact(np.full((15, 9, 9), 80), place, densities=np.full((1, 6), 48))
+        exact(np.full((15, 9, 9), 80), place, densities=np.full(6, 48))
         exact_signs(np.full((15, 9, 9), 80), place)
     assert 2**16 < exact.largest < 2**24
     assert 2**16 < exact_signs.largest < 2**24
@@ -70,15 +69,6 @@ def test_signs_around_do_not_matter_to_bits(codec: Codec):
     densities = np.full(6, 20, np.float32)
     one, other = (codec.context.indices(around, densities, 0, 3) for around in (cells, -cells))
     np.testing.assert_array_equal(one, other)
-
-
-def test_indices_do_not_depend_on_the_number_of_threads(codec: Codec):
-    rng = np.random.default_rng(0)
-    cells = features.bordered(rng.integers(0, 81, (15, 200, 150)).astype(np.int8))
-    densities = rng.integers(0, 49, 6).astype(np.float32)
-    one = codec.context.indices(cells, densities, 0, 0)
-    two = Codec(codec.model, threads=2).context.indices(cells, densities, 0, 0)
-    np.testing.assert_array_equal(one, two)
 
 
 def test_many_neighbourhoods_are_seen_in_portions(codec: Codec, monkeypatch):

@@ -3,10 +3,11 @@
 The codes are visited most significant plane first and, within a plane, from the coarsest scale to
 the finest; a magnitude's next bit (significance or refinement) and, once it is non-zero, its sign
 are coded by an asymmetric numeral system (Duda, arXiv 1311.2540; `constriction`) with probabilities
-of the context model. Likely bits come first, so whatever length the stream is cut to, the bits
-that it keeps are those that buy most. Each access level is one such stream: it goes on where the
-level below stopped, and stops where its bytes are full. Hence files of one shape and rate are all
-equally long, and any bytes of that length are the codes of some image.
+of the context model, which follow the image (`primis.codec.adaptation`). Likely bits come first, so
+whatever length the stream is cut to, the bits that it keeps are those that buy most. Each access
+level is one such stream: it goes on where the level below stopped, and stops where its bytes are
+full. Hence files of one shape and rate are all equally long, and any bytes of that length are the
+codes of some image.
 
 docs/format.md, "Code bytes", specifies the streams byte by byte.
 """
@@ -23,10 +24,10 @@ import constriction
 import numpy as np
 from numpy.typing import NDArray
 
+from primis.codec.adaptation import AdaptiveTable
 from primis.codec.codes import Integers, Mask, SparseCodes
 from primis.codec.context import (
     CHANNELS,
-    EVEN_ODDS,
     ContextModel,
     Features,
     Indices,
@@ -37,6 +38,7 @@ from primis.codec.context import (
     level_above,
     signed,
 )
+from primis.codec.integers import EVEN_ODDS
 from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout
 from primis.errors import DamagedFileError
 
@@ -77,8 +79,9 @@ class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
     ``array`` numbers the arrays of the layout, ``place`` the places in there; ``positions`` are
-    flat in the place, ``indices`` their probability indices. ``fresh`` ones were zero so far;
-    ``sign_indices`` tells how likely they are negative (None: even odds).
+    flat in the place, ``indices`` their probability indices, and ``probabilities`` what these
+    stand for. ``fresh`` ones were zero so far; ``sign_indices`` tells how likely they are negative
+    (None: even odds).
     """
 
     array: int
@@ -86,6 +89,7 @@ class _Visit(NamedTuple):
     plane: int
     positions: Positions
     indices: Indices
+    probabilities: NDArray[np.float64]
     fresh: bool
     sign_indices: Callable[[Positions], Indices] | None
 
@@ -113,10 +117,13 @@ class _Walk:
         self.negative: list[Mask] = [np.zeros(shape, dtype=np.bool_) for shape in shapes]
         self.known: list[Mask] = [np.ones(shape, dtype=np.bool_) for shape in shapes]
         self.plane = 0
+        self._refinement, self._significance = (
+            [AdaptiveTable(context.probabilities) for _ in shapes] for _ in range(2)
+        )
 
-    def run(self, source: _Source) -> None:
-        """Visit all codes until the source has no more."""
-        for plane in reversed(range(max(self.tops))):
+    def run(self, source: _Source, lowest: int = 0) -> None:
+        """Visit all codes down to plane ``lowest``, or until the source has no more."""
+        for plane in reversed(range(lowest, max(self.tops))):
             self.plane = plane
             for known in self.known:
                 known.fill(False)
@@ -170,23 +177,31 @@ class _Walk:
             arrays[array][place].reshape(-1)
             for arrays in (self.magnitudes, self.negative, self.known)
         )
-        old = np.flatnonzero(magnitude)
-        new = np.flatnonzero(magnitude == 0)
+        zero = magnitude == 0
+        old, new = np.flatnonzero(~zero), np.flatnonzero(zero)
         new = new[np.argsort(~significance.reshape(-1)[new], kind="stable")]
-        for positions, indices, fresh in ((old, refinement, False), (new, significance, True)):
+        for positions, indices, tables, fresh in (
+            (old, refinement, self._refinement, False),
+            (new, significance, self._significance, True),
+        ):
             if not len(positions):
                 continue
-            given = indices.reshape(-1)[positions]
-            visit = _Visit(array, place, self.plane, positions, given, fresh, signs)
+            given, table = indices.reshape(-1)[positions], tables[array]
+            visit = _Visit(
+                array, place, self.plane, positions, given, table.probabilities, fresh, signs
+            )
             bits, minus = source.take(visit)
             done = positions[: len(bits)]
             ones = done[bits == 1]
             magnitude[ones] |= 1 << self.plane
-            known[done] = True
             if fresh:
                 negative[ones] = minus
             if len(bits) < len(positions):
+                known[done] = True
+                known[old] |= fresh
                 return False
+            table.learn(given, bits)
+        known.fill(True)
         return True
 
 
@@ -224,18 +239,27 @@ class _Truth:
     def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
         self._values = [_split(bands) for bands in codes.values]
         self._context = context
-        self._costs = _information(context.probabilities)
 
     def _look(self, visit: _Visit) -> tuple[Integers, Bits, Costs]:
         """Return values, bits, and information in bits, signs not counted."""
         values = self._values[visit.array][visit.place].reshape(-1)[visit.positions]
         bits = np.abs(values) >> visit.plane & 1
-        return values, bits, self._costs[bits, visit.indices]
+        return values, bits, _information(visit.probabilities)[bits, visit.indices]
 
 
 def _information(odds: NDArray[np.float64]) -> Costs:
     """Bits that a 0 and a 1 tell, (2, n), from the odds (n,) of a 1."""
     return -np.log2(np.stack((1 - odds, odds)))
+
+
+def _fitting(costs: Costs, room: float) -> tuple[int, float]:
+    """Return how many of the first ``costs`` find room, and what they take."""
+    everything = float(costs.sum())
+    if everything <= room:
+        return len(costs), everything
+    total = np.cumsum(costs)
+    fits = int(np.searchsorted(total, room, side="right"))
+    return fits, float(total[fits - 1]) if fits else 0.0
 
 
 def _sign_odds(visit: _Visit, positions: Positions, context: ContextModel) -> NDArray[np.float64]:
@@ -266,7 +290,7 @@ class _Writer(_Truth):
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
         values, bits, cost = self._look(visit)
-        odds = self._context.probabilities[visit.indices]
+        odds = visit.probabilities[visit.indices]
         ones = np.flatnonzero(bits)
         with_signs = visit.fresh and visit.array >= self._unsigned_scales
         if with_signs:
@@ -275,22 +299,21 @@ class _Writer(_Truth):
             cost[ones] -= np.log2(np.where(minus, sign_odds, 1 - sign_odds))
         done = 0
         while done < len(bits) and self._level < len(self._rooms):
-            total = np.cumsum(cost[done:])
-            fits = int(np.searchsorted(total, self._rooms[self._level], side="right"))
+            fits, spent = _fitting(cost[done:], self._rooms[self._level])
             if fits:
                 self._put(bits[done : done + fits], odds[done : done + fits])
                 if with_signs:
                     part = slice(*np.searchsorted(ones, (done, done + fits)))
                     self._put(minus[part], sign_odds[part])
                 self.counts[self._level] += fits
-                self._rooms[self._level] -= float(total[fits - 1])
+                self._rooms[self._level] -= spent
                 done += fits
             if done < len(bits):
                 self._level += 1
         return bits[:done], values[ones[ones < done]] < 0
 
     def _put(self, symbols: Bits | Mask, odds: NDArray[np.float64]) -> None:
-        self.symbols[self._level].append(symbols.astype(np.int32))
+        self.symbols[self._level].append(symbols.astype(np.int32, copy=False))
         self.odds[self._level].append(odds)
 
     def stream(self, level: int, length: int) -> bytes:
@@ -347,7 +370,7 @@ class _Streams:
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
         with_signs = visit.fresh and visit.array >= self._unsigned_scales
-        odds = self._context.probabilities[visit.indices]
+        odds = visit.probabilities[visit.indices]
         bits = np.zeros(len(visit.positions), dtype=np.int32)
         signs = []
         done = 0
@@ -501,7 +524,7 @@ class Statistics:
     ----------
     bits
         (planes, scales + 1): information of each plane (0 the lowest) in each scale, finest
-        first, then in the smooth band; signs included.
+        first, then in the smooth band; signs included. 0 where planes were not measured.
     symbols
         (128, 2): how often a symbol coded at each probability index was 0 and 1.
     signs
@@ -513,9 +536,9 @@ class Statistics:
     signs: NDArray[np.int64]
 
 
-def measure(codes: SparseCodes, context: ContextModel) -> Statistics:
-    """Count bits and symbols of complete codes without writing them."""
+def measure(codes: SparseCodes, context: ContextModel, *, lowest: int = 0) -> Statistics:
+    """Count bits and symbols of complete codes, from plane ``lowest`` on, without writing them."""
     tops = _tops(codes)
     meter = _Meter(codes, max(tops), context)
-    _Walk(codes.layout, tops, context).run(meter)
+    _Walk(codes.layout, tops, context).run(meter, lowest)
     return Statistics(meter.bits, meter.symbols, meter.signs)

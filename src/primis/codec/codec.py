@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from primis.codec import bitstream, bundle, rim
 from primis.codec.bundle import ModelBundle
 from primis.codec.census import Census
-from primis.codec.codes import SparseCodes, everything_known
+from primis.codec.codes import Integers, SparseCodes, everything_known
 from primis.codec.context import ContextModel
 from primis.codec.layout import Layout
 from primis.codec.networks import Networks
@@ -26,8 +26,11 @@ _TRIAL_RATE = 0.75
 
 _TRIAL_SIDE = 1024
 
-_CAUTION = 1.03
+_CAUTION = 1.015
 """Of what codes should cost so much is set aside: a plane cut short costs more than one begun."""
+
+_REFINEMENTS, _NEAR = 2, 0.007
+"""How often codes of a high rate are measured and made anew, until their bytes are so near."""
 
 _FINEST_STEP = 2.0**-6  # grey levels; below it an integer image is exact anyway
 
@@ -89,7 +92,14 @@ class Codec:
             self.model.folder, self.model.probabilities, self.model.sign_probabilities
         )
 
-    def encode(self, pixels: Pixels, budget: int, *, sparsified: bool | None = None) -> SparseCodes:
+    def encode(
+        self,
+        pixels: Pixels,
+        budget: int,
+        *,
+        sparsified: bool | None = None,
+        refine: bool = True,
+    ) -> SparseCodes:
         """Code an image so that its coarser codes fill about ``budget`` bytes.
 
         The quantiser step is the magnitude above which lie as many coefficients as the budget can
@@ -105,28 +115,55 @@ class Codec:
             Bytes that `pack` will have for all levels together.
         sparsified
             Whether to use the learned networks; None: unless a trial shows that they do harm.
+        refine
+            Whether to measure codes of a high rate and correct the step.
         """
+        high = 8 * budget >= _TRIAL_RATE * pixels.size
         if sparsified is None:
-            trial = 8 * budget >= _TRIAL_RATE * pixels.size
-            sparsified = self._sparsifier_pays(pixels, budget) if trial else True
-        return self._encode(pixels, budget, sparsified)
+            sparsified = self._sparsifier_pays(pixels, budget) if high else True
+        return self._encode(pixels, budget, sparsified, refine=refine and high)
 
-    def _encode(self, pixels: Pixels, budget: int, sparsified: bool) -> SparseCodes:
+    def _encode(
+        self, pixels: Pixels, budget: int, sparsified: bool, *, refine: bool
+    ) -> SparseCodes:
         layout = Layout(*pixels.shape)
         image, offset, sides = self._prepared(pixels)
         details, smooth = self._networks.analyse(image, layout, plain=not sparsified)
-        step = self._step(details, smooth, budget, sparsified)
+        census, prices = Census.of(details), self.model.bits_per_code[sparsified]
+        largest = max(float(np.abs(bands).max()) for bands in (*details, smooth))
+
+        def made(bits: float) -> SparseCodes:
+            step = max(census.step(bits, prices), _least_step(largest))
+            values, finest = self._quantised(details, smooth, step, sparsified)
+            known = everything_known(layout)
+            return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides)
+
+        aim = 8 * budget / _CAUTION
+        asked, codes = aim, made(aim)
+        tried: list[tuple[float, float]] = []
+        for _ in range(_REFINEMENTS if refine else 0):
+            spent = bitstream.measure(codes, self.context, lowest=SPARE_PLANES).bits.sum()
+            if abs(spent - aim) <= _NEAR * aim:
+                break
+            tried.append((asked, max(float(spent), 1.0)))
+            asked = _corrected(tried, aim)
+            codes = made(asked)
+        return codes
+
+    def _quantised(
+        self, details: Sequence[Maps], smooth: Maps, step: float, sparsified: bool
+    ) -> tuple[tuple[Integers, ...], float]:
+        """Return all codes, and the step of the finest of them."""
         finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
-        details = [bands / np.float32(step) for bands in details]
+        in_steps = [bands / np.float32(step) for bands in details]
         if sparsified:
-            details = self._networks.sparsify(details)
+            in_steps = self._networks.sparsify(in_steps)
         scale = np.float32(step / finest)
         values = (
-            *(np.trunc(bands * scale).astype(np.int32) for bands in details),
+            *(np.trunc(bands * scale).astype(np.int32) for bands in in_steps),
             np.trunc(smooth / np.float32(finest)).astype(np.int32),
         )
-        known = everything_known(layout)
-        return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides)
+        return values, finest
 
     def _prepared(self, pixels: Pixels) -> tuple[Maps, int, int]:
         """Return what is analysed, the mean that was subtracted, and the sides with a dark rim."""
@@ -144,18 +181,11 @@ class Codec:
         length = bitstream.usable_length(0, share)
 
         def error(sparsified: bool) -> float:
-            codes = self._encode(middle, length, sparsified)
+            codes = self._encode(middle, length, sparsified, refine=True)
             held = self.unpack(middle.shape, self.pack(codes, [length]))
             return float(np.square(self.decode_exactly(held) - middle).mean())
 
         return error(True) <= error(False)
-
-    def _step(self, details: list[Maps], smooth: Maps, budget: int, sparsified: bool) -> float:
-        prices = self.model.bits_per_code[sparsified]
-        step = Census.of(details).step(8 * budget / _CAUTION, prices)
-        largest = max(float(np.abs(bands).max()) for bands in (*details, smooth))
-        least: float = largest / 2.0 ** (bitstream.MAX_PLANES - 4)
-        return max(step, _FINEST_STEP * 2.0**SPARE_PLANES, least)
 
     def decode(self, codes: SparseCodes, bits: int) -> Pixels:
         """Reconstruct an image from what is known of its codes.
@@ -219,6 +249,27 @@ class Codec:
         return bitstream.decode(
             Layout(*shape), bodies, self.context, unsigned_scales=unsigned_scales
         )
+
+
+def _least_step(largest: float) -> float:
+    """Return the smallest step that makes sense and leaves the largest magnitude its planes."""
+    return max(_FINEST_STEP * 2.0**SPARE_PLANES, largest / 2.0 ** (bitstream.MAX_PLANES - 4))
+
+
+def _corrected(tried: Sequence[tuple[float, float]], aim: float) -> float:
+    """Return what to ask for to spend ``aim``, from pairs of asked and spent bits so far.
+
+    At most twice as much or half: in drawings, coefficients are so alike that a small step more
+    may be all or nothing.
+    """
+    asked, spent = tried[-1]
+    slope = 1.0
+    if len(tried) > 1:
+        (asked_before, spent_before), _ = tried[-2:]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.log(asked / asked_before) / np.log(spent / spent_before)
+        slope = float(np.clip(np.nan_to_num(found, nan=1.0), 0.5, 2.0))
+    return float(np.clip(asked * (aim / spent) ** slope, aim / 2, 2 * aim))
 
 
 @cache

@@ -1,10 +1,7 @@
 """How likely a code symbol is, from what is already coded around it: exact integers throughout.
 
-A small network, and another one for signs, looks at a 3x3 neighbourhood of 2x2 cells. Weights,
-inputs and intermediate values are integers below 2**24 held in float32, where sums are exact in any
-order, so every machine computes the same probability (checked when a model is exported). A
-probability computed from inexact floats would turn to garbage on another machine. Most
-neighbourhoods are empty; the network sees one of them for all.
+A small network, and another one for signs, looks at a 3x3 neighbourhood of 2x2 cells; see
+`primis.codec.integers`. Most neighbourhoods are empty; the network sees one of them for all.
 """
 
 from __future__ import annotations
@@ -13,12 +10,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
+from primis.codec.adaptation import PROBABILITY_BITS
 from primis.codec.codes import Integers, Mask
+from primis.codec.integers import BitNetwork, Numbers, SignNetwork, read_weights
 from primis.codec.layout import BANDS, PLACES
-from primis.codec.networks import session_options
 
 CHANNELS = len(PLACES) + BANDS
 SLOTS = 16
@@ -26,14 +23,9 @@ SLOTS = 16
 SIDE = 3
 """Rows and columns of a neighbourhood, in cells."""
 SCALE_CLASSES = 4
-PROBABILITY_BITS = 16
-EVEN_ODDS = 96
-"""Index of probability one half in the table of 128 probabilities."""
-EVEN_SIGN = 64
-"""The same for signs."""
-NETWORK, SIGN_NETWORK = "context.onnx", "signs.onnx"
+NETWORK, SIGN_NETWORK = "context.npz", "signs.npz"
 
-_PORTION = 2**16  # neighbourhoods that a network sees at once
+_PORTION = 512  # neighbourhoods that a network sees at once: what fits into the cache
 
 # round(16 * log2(1 + x / 4)) for magnitudes M from 1 on, x = 4 * M + 2 where M is known to the
 # current plane, x = 8 * M + 4 where only to the plane above; from 15 on all are alike.
@@ -84,13 +76,17 @@ def bordered(features: Features) -> Features:
     return cells
 
 
-def occupied(cells: Features) -> Positions:
-    """Return which cells, flat and without the border, have something in their neighbourhood."""
+def distinct(cells: Features) -> Positions:
+    """Return cells, flat and without the border, whose neighbourhoods stand for all.
+
+    They are those that have something in their neighbourhood, and one that has not, at the end.
+    """
     words = cells.view(np.uint64)
     busy = words[..., 0] | words[..., 1] != 0
     busy = busy[:, :-2] | busy[:, 1:-1] | busy[:, 2:]
-    busy = busy[:-2] | busy[1:-1] | busy[2:]
-    return np.flatnonzero(busy)
+    busy = (busy[:-2] | busy[1:-1] | busy[2:]).ravel()
+    positions = np.flatnonzero(busy)
+    return positions if len(positions) == len(busy) else np.append(positions, busy.argmin())
 
 
 def neighbourhoods(cells: Features, positions: Positions) -> Features:
@@ -109,17 +105,11 @@ class ContextModel:
     Parameters
     ----------
     folder
-        Holds ``context.onnx`` and ``signs.onnx``. The first has the inputs ``cells`` (n, 144),
-        int8, ``densities`` (1, 6), float32, and ``place``, int64, 12 times the scale class plus the
-        number of the place in the cell; its output (2, n) are indices 0 to 127 for significance,
-        then for refinement. The second goes without densities and gives (1, n) for signs.
+        Holds ``context.npz`` and ``signs.npz``, the weights of the networks for bits and signs.
     probabilities
         128 integers in 1..65535: the probability of a 1, in 1/65536.
     sign_probabilities
         The same for a minus.
-
-    A file takes a thousand small runs of these networks. Waking other threads for each would take
-    longer than it saves, so they have one.
     """
 
     def __init__(
@@ -128,18 +118,13 @@ class ContextModel:
         probabilities: NDArray[np.int64],
         sign_probabilities: NDArray[np.int64],
     ) -> None:
-        options = session_options(threads=1)
-        self._bits, self._signs = (
-            onnxruntime.InferenceSession(
-                str(folder / name), options, providers=["CPUExecutionProvider"]
-            )
-            for name in (NETWORK, SIGN_NETWORK)
-        )
-        self.probabilities: NDArray[np.float64] = probabilities / 2**PROBABILITY_BITS
+        self._bits = BitNetwork(read_weights(folder / NETWORK))
+        self._signs = SignNetwork(read_weights(folder / SIGN_NETWORK))
+        self.probabilities = probabilities
         self.sign_probabilities: NDArray[np.float64] = sign_probabilities / 2**PROBABILITY_BITS
 
     def indices(
-        self, cells: Features, densities: NDArray[np.float32], scale: int, place: int
+        self, cells: Features, densities: Numbers, scale: int, place: int
     ) -> tuple[Indices, Indices]:
         """Return probability indices (h, w) of significance and of refinement symbols.
 
@@ -153,15 +138,15 @@ class ContextModel:
         scale, place
             Which scale (0 the finest) and place in the cell, of `PLACES`, comes next.
         """
-        positions = occupied(cells)
-        around = neighbourhoods(cells, positions)
-        nothing = np.zeros((1, around.shape[1]), dtype=np.int8)
-        found = _run(
-            self._bits, np.concatenate((around, nothing)), scale, place, densities=densities[None]
-        )
+        positions = distinct(cells)
+        number = _number(scale, place)
+        found = np.empty((2, len(positions)), dtype=np.uint8)
+        for part in _portions(len(positions)):
+            around = np.abs(neighbourhoods(cells, positions[part])).astype(np.float32)
+            found[:, part] = self._bits(around, densities, number).T
         rows, columns = cells.shape[0] - 2, cells.shape[1] - 2
         indices = np.repeat(found[:, -1:], rows * columns, axis=1)
-        indices[:, positions] = found[:, :-1]
+        indices[:, positions] = found
         significance, refinement = indices.reshape(2, rows, columns)
         return significance, refinement
 
@@ -179,23 +164,18 @@ class ContextModel:
         scale, place
             As in `indices`.
         """
-        found: Indices = _run(self._signs, neighbourhoods(cells, positions), scale, place)[0]
+        number = _number(scale, place)
+        found = np.empty(len(positions), dtype=np.uint8)
+        for part in _portions(len(positions)):
+            around = neighbourhoods(cells, positions[part]).astype(np.float32)
+            found[part] = self._signs(around, number)[:, 0]
         return found
 
 
-def _run(
-    session: onnxruntime.InferenceSession,
-    around: Features,
-    scale: int,
-    place: int,
-    **inputs: NDArray[np.float32],
-) -> Indices:
-    """Run a network on neighbourhoods (n, 144), some at a time; return (outputs, n)."""
-    number = np.array(min(scale, SCALE_CLASSES - 1) * len(PLACES) + place, dtype=np.int64)
-    starts = range(0, max(1, len(around)), _PORTION)
-    parts = [
-        session.run(None, {"cells": around[start : start + _PORTION], "place": number, **inputs})[0]
-        for start in starts
-    ]
-    indices: Indices = np.concatenate(parts, axis=1).astype(np.uint8)
-    return indices
+def _number(scale: int, place: int) -> int:
+    """Return which of the networks is for a place of a scale."""
+    return min(scale, SCALE_CLASSES - 1) * len(PLACES) + place
+
+
+def _portions(count: int) -> list[slice]:
+    return [slice(start, start + _PORTION) for start in range(0, count, _PORTION)]

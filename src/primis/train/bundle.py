@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from primis.codec.bitstream import measure, usable_length
 from primis.codec.bundle import MANIFEST, ModelBundle
 from primis.codec.census import Census
 from primis.codec.codec import SPARE_PLANES, Codec
-from primis.codec.context import EVEN_ODDS, EVEN_SIGN, NETWORK, SIGN_NETWORK
+from primis.codec.context import NETWORK, SIGN_NETWORK
+from primis.codec.integers import EVEN_ODDS, EVEN_SIGN
 from primis.train.data import Picture
 from primis.train.entropy import EntropyNetworks
 from primis.train.export import export_networks
@@ -88,21 +88,13 @@ def _survey(folder: Path, pictures: Sequence[Picture]) -> dict[str, Any]:
         found = []
         for number, picture in enumerate(pictures):
             for rate in rates[number % 2 :: 2]:
-                codes = codec.encode(
-                    picture, int(rate * picture.size / 8), sparsified=name == "sparsified"
-                )
-                counts = codec.census(picture, sparsified=name == "sparsified").counts()
+                budget, sparsified = int(rate * picture.size / 8), name == "sparsified"
+                codes = codec.encode(picture, budget, sparsified=sparsified, refine=False)
+                counts = codec.census(picture, sparsified=sparsified).counts()
                 bin_ = Census.bin_of(codes.step * 2**SPARE_PLANES)
-                bits = measure(codes, codec.context).bits[SPARE_PLANES:].sum()
-                found.append(np.append(counts[:, bin_], bits))
                 # Planes far below the rate are hardly ever coded: count only what a file holds.
-                shifted = replace(
-                    codes,
-                    values=tuple(
-                        np.sign(band) * (np.abs(band) >> SPARE_PLANES - 1) for band in codes.values
-                    ),
-                )
-                counted = measure(shifted, codec.context)
+                counted = measure(codes, codec.context, lowest=SPARE_PLANES - 1)
+                found.append(np.append(counts[:, bin_], counted.bits[SPARE_PLANES:].sum()))
                 symbols += counted.symbols
                 signs += counted.signs
         prices[name] = fit_prices(np.array(found))
@@ -124,7 +116,7 @@ def fit_prices(found: NDArray[np.float64]) -> list[float]:
 
 
 def _write_manifest(folder: Path, manifest: dict[str, Any]) -> None:
-    files = sorted([*folder.glob("*.onnx"), *folder.glob(GOLDEN)])
+    files = sorted([*folder.glob("*.onnx"), *folder.glob("*.npz"), *folder.glob(GOLDEN)])
     digests = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
     text = json.dumps({**manifest, "files": digests}, indent=1)
     (folder / MANIFEST).write_text(text + "\n")

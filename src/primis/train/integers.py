@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor
 
 from primis.codec import context as integer
-from primis.codec.layout import BANDS, PLACES
+from primis.codec.integers import FIRST_BITS, INDEX_BITS, LARGEST_HIDDEN, NEXT_BITS
+from primis.codec.layout import PLACES
 from primis.train.context import INPUT_UNIT, ContextNetwork, ContextNetworks
 from primis.train.signs import SignNetworks
 
-HIDDEN_UNIT = 32
-INDICES_PER_NAT = 8
-FIRST_BITS, NEXT_BITS, MAX_HIDDEN = 12, 8, 1023
-INDEX_UNIT = HIDDEN_UNIT * 2**NEXT_BITS // INDICES_PER_NAT
+HIDDEN_UNIT = 32  # integers of a hidden layer per unit of a float network
+FIRST_UNIT, NEXT_UNIT = HIDDEN_UNIT * 2**FIRST_BITS, 2**NEXT_BITS  # and of a weight
+INDICES_PER_NAT = HIDDEN_UNIT * 2**NEXT_BITS // 2**INDEX_BITS
 LARGEST_FEATURE = float(max(integer._CURRENT.max(), integer._ABOVE.max()))
-OPSET = 18
 
 
 def export_context(networks: ContextNetworks, path: Path) -> None:
@@ -31,21 +27,21 @@ def export_context(networks: ContextNetworks, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a sum of the integer network could exceed 2**24, where float32 stops being exact.
+        If a sum of the integer network could exceed 2**24, where float32 stops being exact, or a
+        weight does not fit into 16 bits.
     """
     parts = []
     for network in networks.classes:
         assert isinstance(network, ContextNetwork)
-        first, following = 2**FIRST_BITS, 2**NEXT_BITS
-        last_bias = _integers(network.out.bias, HIDDEN_UNIT * following) + INDEX_UNIT // 2
+        last_bias = _integers(network.out.bias, HIDDEN_UNIT * NEXT_UNIT) + 2**INDEX_BITS // 2
         parts.append(
             {
-                "near": _by_slot(_integers(network.near.weight, first / INPUT_UNIT)),
-                "overall": _integers(network.overall.weight, first / INPUT_UNIT),
-                "near_bias": _integers(network.near.bias, first),
-                "middle": _integers(network.middle.weight, following)[..., 0, 0],
-                "middle_bias": _integers(network.middle.bias, HIDDEN_UNIT * following),
-                "out": _integers(network.out.weight, following)[..., 0, 0],
+                "near": _by_slot(_integers(network.near.weight, FIRST_UNIT / INPUT_UNIT)),
+                "overall": _integers(network.overall.weight, FIRST_UNIT / INPUT_UNIT),
+                "near_bias": _integers(network.near.bias, FIRST_UNIT),
+                "middle": _integers(network.middle.weight, NEXT_UNIT)[..., 0, 0],
+                "middle_bias": _integers(network.middle.bias, HIDDEN_UNIT * NEXT_UNIT),
+                "out": _integers(network.out.weight, NEXT_UNIT)[..., 0, 0],
                 "out_bias": last_bias,
             }
         )
@@ -55,26 +51,11 @@ def export_context(networks: ContextNetworks, path: Path) -> None:
             "near": _reach(tables["near"], LARGEST_FEATURE)
             + _reach(tables["overall"], len(integer._SHARES))
             + np.abs(tables["near_bias"]),
-            "middle": _reach(tables["middle"], MAX_HIDDEN) + np.abs(tables["middle_bias"]),
-            "out": _reach(tables["out"], MAX_HIDDEN) + np.abs(tables["out_bias"]),
+            "middle": _reach(tables["middle"], LARGEST_HIDDEN) + np.abs(tables["middle_bias"]),
+            "out": _reach(tables["out"], LARGEST_HIDDEN) + np.abs(tables["out_bias"]),
         }
     )
-    graph = _Graph(tables)
-    graph.node("Cast", "cells", "numbers", to=TensorProto.FLOAT)
-    graph.node("Abs", "numbers", "sizes")
-    graph.node("MatMul", "sizes near", "a")
-    graph.node("MatMul", "densities overall", "b")
-    graph.node("Add", "b near_bias", "c")
-    graph.node("Add", "a c", "near_sum")
-    graph.hidden("near_sum", "near_unit", "near_hidden")
-    graph.node("MatMul", "near_hidden middle", "middle_product")
-    graph.node("Add", "middle_product middle_bias", "middle_sum")
-    graph.hidden("middle_sum", "middle_unit", "middle_hidden")
-    graph.node("MatMul", "middle_hidden out", "out_product")
-    graph.node("Add", "out_product out_bias", "out_sum")
-    graph.indices("out_sum", integer.EVEN_ODDS)
-    densities = helper.make_tensor_value_info("densities", TensorProto.FLOAT, [1, 2 * BANDS])
-    graph.save(path, [densities])
+    _write(path, tables)
 
 
 def export_signs(networks: SignNetworks, path: Path) -> None:
@@ -83,31 +64,29 @@ def export_signs(networks: SignNetworks, path: Path) -> None:
     Raises
     ------
     ValueError
-        If a sum of the integer network could exceed 2**24, where float32 stops being exact.
+        As `export_context`.
     """
     tables = {
-        "near": _integers(networks.near, 2**FIRST_BITS / INPUT_UNIT),
-        "near_bias": _integers(networks.bias, 2**FIRST_BITS),
-        "out": _integers(networks.out, 2**NEXT_BITS)[..., None],
+        "near": _integers(networks.near, FIRST_UNIT / INPUT_UNIT),
+        "near_bias": _integers(networks.bias, FIRST_UNIT),
+        "out": _integers(networks.out, NEXT_UNIT)[..., None],
     }
     _check_exact(
         {
             "near": _reach(tables["near"], LARGEST_FEATURE) + np.abs(tables["near_bias"]),
-            "out": _reach(tables["out"], MAX_HIDDEN) + INDEX_UNIT // 2,
+            "out": _reach(tables["out"], LARGEST_HIDDEN) + 2**INDEX_BITS // 2,
         }
     )
-    graph = _Graph(tables)
-    graph.node("Cast", "cells", "numbers", to=TensorProto.FLOAT)
-    graph.node("MatMul", "numbers near", "sum")
-    graph.node("Neg", "sum", "opposite")
-    for name in ("sum", "opposite"):
-        graph.node("Add", f"{name} near_bias", f"{name}_biased")
-        graph.hidden(f"{name}_biased", "near_unit", f"{name}_hidden")
-    graph.node("Sub", "sum_hidden opposite_hidden", "odd")
-    graph.node("MatMul", "odd out", "product")
-    graph.node("Add", "product half", "rounded")
-    graph.indices("rounded", integer.EVEN_SIGN)
-    graph.save(path, [])
+    _write(path, tables)
+
+
+def _write(path: Path, tables: dict[str, NDArray[np.float32]]) -> None:
+    largest = np.iinfo(np.int16).max
+    for name, table in tables.items():
+        if np.abs(table).max() > largest:
+            raise ValueError(f"a weight of {name} is above {largest}")
+    arrays: dict[str, Any] = {name: table.astype(np.int16) for name, table in tables.items()}
+    np.savez_compressed(path, **arrays)
 
 
 def _integers(weights: Tensor | None, scale: float) -> NDArray[np.float32]:
@@ -139,74 +118,6 @@ def _reach(weights: NDArray[np.float32], largest: float) -> NDArray[np.float32]:
     """Largest sum that inputs up to ``largest`` give in each output (places, outputs)."""
     sums: NDArray[np.float32] = np.abs(weights).sum(1) * np.float32(largest)
     return sums
-
-
-class _Graph:
-    """An ONNX graph in the making: integers from neighbourhoods of a place to indices.
-
-    Parameters
-    ----------
-    tables
-        Weights by name; the place selects along their first axis.
-    """
-
-    def __init__(self, tables: dict[str, NDArray[np.float32]]) -> None:
-        constants = {
-            "near_unit": HIDDEN_UNIT / 2**FIRST_BITS,
-            "middle_unit": 1 / 2**NEXT_BITS,
-            "out_unit": 1 / INDEX_UNIT,
-            "half": INDEX_UNIT // 2,
-            "zero": 0,
-            "max_hidden": MAX_HIDDEN,
-            "max_index": 127,
-        }
-        self._initialisers = [
-            *(numpy_helper.from_array(table, f"all_{name}") for name, table in tables.items()),
-            *(
-                numpy_helper.from_array(np.array(value, dtype=np.float32), name)
-                for name, value in constants.items()
-            ),
-        ]
-        self._nodes = [helper.make_node("Gather", [f"all_{n}", "place"], [n]) for n in tables]
-
-    def node(self, operation: str, inputs: str, output: str, **attributes: Any) -> None:
-        """Append an operation on the named inputs."""
-        self._nodes.append(helper.make_node(operation, inputs.split(), [output], **attributes))
-
-    def hidden(self, source: str, unit: str, output: str) -> None:
-        """Append what every hidden layer does with its sums: shift right and clip."""
-        self.node("Mul", f"{source} {unit}", f"{output}_scaled")
-        self.node("Floor", f"{output}_scaled", f"{output}_floor")
-        self.node("Clip", f"{output}_floor zero max_hidden", output)
-
-    def indices(self, source: str, even: int) -> None:
-        """Append the way from sums to indices, ``even`` standing for probability one half."""
-        self._initialisers.append(numpy_helper.from_array(np.array(even, np.float32), "even"))
-        self.node("Mul", f"{source} out_unit", "nats")
-        self.node("Floor", "nats", "steps")
-        self.node("Add", "steps even", "shifted")
-        self.node("Clip", "shifted zero max_index", "clipped")
-        self.node("Transpose", "clipped", "indices")
-
-    def save(self, path: Path, inputs: Sequence[onnx.ValueInfoProto]) -> None:
-        """Write the graph; ``inputs`` are those besides ``cells`` and ``place``."""
-        slots = integer.SIDE**2 * integer.SLOTS
-        used = {name for node in self._nodes for name in node.input}
-        graph = helper.make_graph(
-            self._nodes,
-            path.stem,
-            [
-                helper.make_tensor_value_info("cells", TensorProto.INT8, ["n", slots]),
-                helper.make_tensor_value_info("place", TensorProto.INT64, []),
-                *inputs,
-            ],
-            [helper.make_tensor_value_info("indices", TensorProto.FLOAT, [None, "n"])],
-            [tensor for tensor in self._initialisers if tensor.name in used],
-        )
-        opsets = [helper.make_opsetid("", OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
-        onnx.checker.check_model(model)
-        onnx.save(model, path)
 
 
 def prior_probabilities(even: int) -> NDArray[np.int64]:

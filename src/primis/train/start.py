@@ -1,4 +1,4 @@
-"""First weights of a training run: from the checkpoint of an earlier one, or from a model bundle."""
+"""First weights of a training run: from the checkpoint of an earlier one, or from a bundle."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from primis.codec.context import CHANNELS, NETWORK, SCALE_CLASSES, SIDE, SLOTS
+from primis.codec.integers import INDEX_BITS, read_weights
 from primis.codec.layout import PLACES
 from primis.errors import InputError
 from primis.train.context import INPUT_UNIT
-from primis.train.integers import FIRST_BITS, HIDDEN_UNIT, INDEX_UNIT, NEXT_BITS
+from primis.train.integers import FIRST_UNIT, HIDDEN_UNIT, NEXT_UNIT
 from primis.train.networks import DISTINCT_SCALES
 
 Weights: TypeAlias = dict[str, Tensor]
@@ -71,7 +72,7 @@ def _from_bundle(folder: Path) -> Weights:
             }
             sparsifier = _tensors(folder / f"sparsify_{number}.onnx")
             weights |= _named(f"codec.sparsifiers.{number}.", sparsifier, "sparsifier.", keep=False)
-        weights |= _context(_tensors(folder / NETWORK))
+        weights |= _context(read_weights(folder / NETWORK))
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{folder} is not a model bundle to start from", hint=_HINT) from error
     return weights
@@ -122,19 +123,19 @@ def _scale(tensors: Arrays) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def _context(tensors: Arrays) -> Weights:
+def _context(integers: Arrays) -> Weights:
     """Undo `primis.train.integers.export_context`."""
-    first, following = 2.0**FIRST_BITS, 2.0**NEXT_BITS
-    width = tensors["all_near"].shape[-1]
-    kernels = tensors["all_near"].reshape(-1, SIDE, SIDE, SLOTS, width)[..., :CHANNELS, :]
+    width = integers["near"].shape[-1]
+    kernels = integers["near"].reshape(-1, SIDE, SIDE, SLOTS, width)[..., :CHANNELS, :]
+    last_unit = HIDDEN_UNIT * NEXT_UNIT
     floats = {
-        "near.weight": kernels.transpose(0, 4, 3, 1, 2) * (INPUT_UNIT / first),
-        "near.bias": tensors["all_near_bias"] / first,
-        "overall.weight": tensors["all_overall"].transpose(0, 2, 1) * (INPUT_UNIT / first),
-        "middle.weight": tensors["all_middle"].transpose(0, 2, 1)[..., None, None] / following,
-        "middle.bias": tensors["all_middle_bias"] / (HIDDEN_UNIT * following),
-        "out.weight": tensors["all_out"].transpose(0, 2, 1)[..., None, None] / following,
-        "out.bias": (tensors["all_out_bias"] - INDEX_UNIT // 2) / (HIDDEN_UNIT * following),
+        "near.weight": kernels.transpose(0, 4, 3, 1, 2) * (INPUT_UNIT / FIRST_UNIT),
+        "near.bias": integers["near_bias"] / FIRST_UNIT,
+        "overall.weight": integers["overall"].transpose(0, 2, 1) * (INPUT_UNIT / FIRST_UNIT),
+        "middle.weight": integers["middle"].transpose(0, 2, 1)[..., None, None] / NEXT_UNIT,
+        "middle.bias": integers["middle_bias"] / last_unit,
+        "out.weight": integers["out"].transpose(0, 2, 1)[..., None, None] / NEXT_UNIT,
+        "out.bias": (integers["out_bias"] - 2**INDEX_BITS // 2) / last_unit,
     }
     places = len(PLACES)
     return {

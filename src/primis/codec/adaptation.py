@@ -1,0 +1,51 @@
+"""Probabilities that follow the image: the trained table, corrected by what was coded so far.
+
+How often symbols of similar probability turned out to be 1, against how often the table expected
+it, scales the odds of those that follow (secondary estimation, as in the coders of the PAQ family).
+Integers throughout, so encoder and decoder agree everywhere.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+PROBABILITY_BITS = 16
+
+_GROUP = 16  # neighbouring indices that are corrected alike
+_FADING = 4  # what was seen before a group of symbols counts 15/16 of it afterwards
+_PRIOR = 4 << PROBABILITY_BITS  # ones that were expected and seen before the first symbol
+_RATIO_BITS = 12
+_LEAST_RATIO, _LARGEST_RATIO = 1 << _RATIO_BITS - 4, 1 << _RATIO_BITS + 4
+
+Table = NDArray[np.int64]
+
+
+class AdaptiveTable:
+    """A probability table for symbols of one kind.
+
+    Parameters
+    ----------
+    trained
+        128 integers in 1..65535: the probability of a 1 at each index, in 1/65536.
+    """
+
+    def __init__(self, trained: Table) -> None:
+        self._trained = trained.reshape(-1, _GROUP)
+        self._against = ((1 << PROBABILITY_BITS) - self._trained) << _RATIO_BITS
+        self._seen, self._expected = np.zeros((2, len(self._trained)), dtype=np.int64)
+        self.probabilities: NDArray[np.float64] = trained / 2**PROBABILITY_BITS
+
+    def learn(self, indices: NDArray[np.uint8], bits: NDArray[np.int32]) -> None:
+        """Take note of a group of symbols, (n,) each."""
+        kinds = np.bincount(indices + bits * self._trained.size, minlength=2 * self._trained.size)
+        zeros, ones = kinds.reshape(2, *self._trained.shape)
+        self._seen -= self._seen >> _FADING
+        self._seen += ones.sum(axis=1) << PROBABILITY_BITS
+        self._expected -= self._expected >> _FADING
+        self._expected += ((zeros + ones) * self._trained).sum(axis=1)
+        ratios = (self._seen + _PRIOR << _RATIO_BITS) // (self._expected + _PRIOR)
+        ratios = np.minimum(np.maximum(ratios, _LEAST_RATIO), _LARGEST_RATIO)
+        pro = self._trained * ratios[:, None]
+        corrected = (pro << PROBABILITY_BITS) // (pro + self._against)
+        self.probabilities = np.maximum(corrected, 1).ravel() / 2**PROBABILITY_BITS

@@ -1,0 +1,106 @@
+"""Small networks of integers, which give every machine the same indices.
+
+Weights, inputs and everything between are integers below 2**24 held in float32, where sums are
+exact in any order (checked when a model is exported). A probability computed from inexact floats
+would turn to garbage on another machine. docs/format.md, "Context network", has the formulas.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FIRST_BITS, NEXT_BITS = 7, 8
+"""Bits by which the sums of the first layer and of the others are shifted right."""
+INDEX_BITS = 10
+"""Bits by which the sums of the last layer are shifted right to give indices."""
+LARGEST_HIDDEN = 1023
+LARGEST_INDEX = 127
+EVEN_ODDS = 96
+"""Index of probability one half in the table of 128 probabilities."""
+EVEN_SIGN = 64
+"""The same for signs."""
+
+Numbers: TypeAlias = NDArray[np.float32]
+Weights: TypeAlias = dict[str, Numbers]
+
+
+def read_weights(path: Path) -> Weights:
+    """Read the integer weights of a network, an NPZ file, as float32.
+
+    Raises
+    ------
+    OSError, ValueError
+        If the file cannot be read or is not one.
+    """
+    with np.load(path, allow_pickle=False) as arrays:
+        return {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in arrays}
+
+
+class BitNetwork:
+    """Tells indices of significance and refinement from magnitudes around, in two hidden layers.
+
+    Parameters
+    ----------
+    weights
+        ``near`` (places, inputs, units), ``overall`` (places, densities, units), ``middle`` and
+        ``out``, and the biases ``near_bias``, ``middle_bias``, ``out_bias``.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    def __call__(self, around: Numbers, densities: Numbers, place: int) -> Numbers:
+        """Map neighbourhoods (n, inputs), not negative, and densities to indices (n, 2)."""
+        near, overall, middle, out, near_bias, middle_bias, out_bias = (
+            self._weights[name][place]
+            for name in ("near", "overall", "middle", "out", "near_bias", "middle_bias", "out_bias")
+        )
+        hidden = _hidden(around @ near, densities @ overall + near_bias, FIRST_BITS)
+        hidden = _hidden(hidden @ middle, middle_bias, NEXT_BITS)
+        return _indices(hidden @ out, out_bias, EVEN_ODDS)
+
+
+class SignNetwork:
+    """Tells indices of signs from signs around; odd, so that it can prefer neither sign.
+
+    Parameters
+    ----------
+    weights
+        ``near`` (places, inputs, units), ``near_bias`` and ``out``.
+    """
+
+    def __init__(self, weights: Weights) -> None:
+        self._weights = weights
+
+    def __call__(self, around: Numbers, place: int) -> Numbers:
+        """Map neighbourhoods (n, inputs) to indices (n, 1)."""
+        near, bias, out = (self._weights[name][place] for name in ("near", "near_bias", "out"))
+        sums = around @ near
+        other = _hidden(-sums, bias, FIRST_BITS)
+        one = _hidden(sums, bias, FIRST_BITS)
+        one -= other
+        return _indices(one @ out, np.float32(2 ** (INDEX_BITS - 1)), EVEN_SIGN)
+
+
+def _hidden(sums: Numbers, bias: Numbers, bits: int) -> Numbers:
+    """Add, shift right and clip, in place."""
+    sums += bias
+    sums *= np.float32(2.0**-bits)
+    np.floor(sums, out=sums)
+    np.maximum(sums, np.float32(0), out=sums)
+    np.minimum(sums, np.float32(LARGEST_HIDDEN), out=sums)
+    return sums
+
+
+def _indices(sums: Numbers, bias: Numbers | np.float32, even: int) -> Numbers:
+    sums += bias
+    sums *= np.float32(2.0**-INDEX_BITS)
+    np.floor(sums, out=sums)
+    sums += np.float32(even)
+    np.maximum(sums, np.float32(0), out=sums)
+    np.minimum(sums, np.float32(LARGEST_INDEX), out=sums)
+    return sums

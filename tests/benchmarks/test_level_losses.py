@@ -13,7 +13,7 @@ def test_lower_levels_are_compared_with_files_of_as_many_bytes(one_picture, tmp_
     found = json.loads(report.read_text())
     preview, diagnostic = found["levels"]
     assert preview["level"] == "preview"
-    assert diagnostic["bits_per_pixel"] == pytest.approx(0.5, abs=0.01)
+    assert diagnostic["bits_per_pixel"] == pytest.approx(31 / 64, abs=0.01)
     assert diagnostic["of_level"] > preview["of_level"] + 1
     assert diagnostic["alone"] > preview["alone"] + 1
     (sweep,) = found["psnr_along_rate"].values()

@@ -45,7 +45,7 @@ class Codec:
     model
         The bundle with the networks and tables.
     threads
-        Threads per network; None for all cores. (Those of the context model have one.)
+        Threads per ONNX network; None for all cores.
     networks
         What runs the networks of the bundle; others than these for experiments.
 

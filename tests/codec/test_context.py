@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from primis.codec import context as features
 from primis.codec.codec import Codec
 from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK
-from primis.codec.integers import EVEN_SIGN
+from primis.codec.integers import EVEN_SIGN, on_one_thread
 from tests.codec import reference_decoder
 from tests.codec.exact import ExactNetwork
 
@@ -98,3 +99,17 @@ def test_density_counts_what_is_not_zero(count):
     bands = np.stack([band, band, np.zeros_like(band)]).reshape(3, 64, 64)
     expected = sum(entry <= count for entry in reference_decoder.SHARES)
     np.testing.assert_array_equal(features.density(bands), [expected, expected, 0])
+
+
+def test_products_of_matrices_take_one_thread_while_codes_are_read():
+    def threads() -> set[int]:
+        return {
+            library["num_threads"]
+            for library in threadpoolctl.threadpool_info()
+            if library["user_api"] == "blas"
+        }
+
+    before = threads()
+    with on_one_thread():
+        assert threads() <= {1}
+    assert threads() == before

@@ -38,7 +38,7 @@ from primis.codec.context import (
     level_above,
     signed,
 )
-from primis.codec.integers import EVEN_ODDS
+from primis.codec.integers import EVEN_ODDS, on_one_thread
 from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout
 from primis.errors import DamagedFileError
 
@@ -123,12 +123,13 @@ class _Walk:
 
     def run(self, source: _Source, lowest: int = 0) -> None:
         """Visit all codes down to plane ``lowest``, or until the source has no more."""
-        for plane in reversed(range(lowest, max(self.tops))):
-            self.plane = plane
-            for known in self.known:
-                known.fill(False)
-            if not all(self._visit(array, source) for array in reversed(range(len(self.tops)))):
-                return
+        with on_one_thread():
+            for plane in reversed(range(lowest, max(self.tops))):
+                self.plane = plane
+                for known in self.known:
+                    known.fill(False)
+                if not all(self._visit(array, source) for array in reversed(range(len(self.tops)))):
+                    return
 
     def _visit(self, array: int, source: _Source) -> bool:
         """Code one plane of one scale or of the smooth band; False where the streams end."""

@@ -7,11 +7,14 @@ would turn to garbage on another machine. docs/format.md, "Context network", has
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+from functools import cache
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
 
 FIRST_BITS, NEXT_BITS = 7, 8
 """Bits by which the sums of the first layer and of the others are shifted right."""
@@ -38,6 +41,21 @@ def read_weights(path: Path) -> Weights:
     """
     with np.load(path, allow_pickle=False) as arrays:
         return {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in arrays}
+
+
+def on_one_thread() -> AbstractContextManager[Any]:
+    """Return a context in which products of matrices take one thread.
+
+    A file takes a thousand small ones. Sharing each among threads gains nothing, and costs most of
+    the time where other processes keep the cores busy.
+    """
+    limits: AbstractContextManager[Any] = _libraries().limit(limits=1, user_api="blas")
+    return limits
+
+
+@cache
+def _libraries() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 class BitNetwork:

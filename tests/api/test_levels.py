@@ -14,7 +14,7 @@ from primis.images.image import Attributes, Image
 from tests.pictures import KINDS, textured
 
 SHAPE = (40, 36)
-TOTAL = 1201  # leaves two zero bytes behind the codes of level 0
+TOTAL = 1372  # leaves two zero bytes behind the codes of level 0
 NOTES = Attributes(bits=8, modality="CR", body_part="CHEST")
 
 

@@ -8,10 +8,11 @@ import threadpoolctl
 
 from primis.codec import context as features
 from primis.codec.codec import Codec
-from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK
-from primis.codec.integers import EVEN_SIGN, on_one_thread
+from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK, ContextModel
+from primis.codec.integers import EVEN_SIGN
 from tests.codec import reference_decoder
 from tests.codec.exact import ExactNetwork
+from tests.pictures import textured
 
 
 @pytest.fixture(scope="module")
@@ -101,15 +102,34 @@ def test_density_counts_what_is_not_zero(count):
     np.testing.assert_array_equal(features.density(bands), [expected, expected, 0])
 
 
-def test_products_of_matrices_take_one_thread_while_codes_are_read():
-    def threads() -> set[int]:
-        return {
-            library["num_threads"]
-            for library in threadpoolctl.threadpool_info()
-            if library["user_api"] == "blas"
-        }
+def blas_threads() -> set[int]:
+    libraries = threadpoolctl.threadpool_info()
+    return {library["num_threads"] for library in libraries if library["user_api"] == "blas"}
 
-    before = threads()
-    with on_one_thread():
-        assert threads() <= {1}
-    assert threads() == before
+
+def test_products_of_matrices_take_one_thread_while_codes_are_read(codec: Codec, monkeypatch):
+    seen = []
+    indices = ContextModel.indices
+
+    def watched(*arguments):
+        seen.append(blas_threads())
+        return indices(*arguments)
+
+    monkeypatch.setattr(ContextModel, "indices", watched)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        before = blas_threads()
+        codec.pack(codec.encode(textured((40, 40)), 300), [300 - 2])
+        assert blas_threads() == before
+    assert seen
+    assert set.union(*seen) <= {1}
+
+
+def test_indices_do_not_depend_on_the_number_of_threads(codec: Codec):
+    rng = np.random.default_rng(0)
+    cells = features.bordered(rng.integers(0, 81, (15, 200, 150)).astype(np.int8))
+    densities = rng.integers(0, 49, 6).astype(np.float32)
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        one = codec.context.indices(cells, densities, 0, 0)
+    with threadpoolctl.threadpool_limits(2, user_api="blas"):
+        two = codec.context.indices(cells, densities, 0, 0)
+    np.testing.assert_array_equal(one, two)

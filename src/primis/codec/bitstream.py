@@ -199,7 +199,7 @@ class _Walk:
                 negative[ones] = minus
             if len(bits) < len(positions):
                 known[done] = True
-                known[old] |= fresh
+                known[old] |= fresh  # significance comes last: refinement is done
                 return False
             table.learn(given, bits)
         known.fill(True)

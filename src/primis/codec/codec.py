@@ -265,7 +265,7 @@ def _corrected(tried: Sequence[tuple[float, float]], aim: float) -> float:
     asked, spent = tried[-1]
     slope = 1.0
     if len(tried) > 1:
-        (asked_before, spent_before), _ = tried[-2:]
+        asked_before, spent_before = tried[-2]
         with np.errstate(divide="ignore", invalid="ignore"):
             found = np.log(asked / asked_before) / np.log(spent / spent_before)
         slope = float(np.clip(np.nan_to_num(found, nan=1.0), 0.5, 2.0))

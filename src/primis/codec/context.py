@@ -6,6 +6,8 @@ A small network, and another one for signs, looks at a 3x3 neighbourhood of 2x2 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -139,11 +141,8 @@ class ContextModel:
             Which scale (0 the finest) and place in the cell, of `PLACES`, comes next.
         """
         positions = distinct(cells)
-        number = _number(scale, place)
-        found = np.empty((2, len(positions)), dtype=np.uint8)
-        for part in _portions(len(positions)):
-            around = np.abs(neighbourhoods(cells, positions[part])).astype(np.float32)
-            found[:, part] = self._bits(around, densities, number).T
+        network = partial(self._bits, densities=densities, place=_number(scale, place))
+        found = _in_portions(network, np.abs(cells), positions)
         rows, columns = cells.shape[0] - 2, cells.shape[1] - 2
         indices = np.repeat(found[:, -1:], rows * columns, axis=1)
         indices[:, positions] = found
@@ -164,11 +163,8 @@ class ContextModel:
         scale, place
             As in `indices`.
         """
-        number = _number(scale, place)
-        found = np.empty(len(positions), dtype=np.uint8)
-        for part in _portions(len(positions)):
-            around = neighbourhoods(cells, positions[part]).astype(np.float32)
-            found[part] = self._signs(around, number)[:, 0]
+        network = partial(self._signs, place=_number(scale, place))
+        found: Indices = _in_portions(network, cells, positions)[0]
         return found
 
 
@@ -177,5 +173,13 @@ def _number(scale: int, place: int) -> int:
     return min(scale, SCALE_CLASSES - 1) * len(PLACES) + place
 
 
-def _portions(count: int) -> list[slice]:
-    return [slice(start, start + _PORTION) for start in range(0, count, _PORTION)]
+def _in_portions(
+    network: Callable[[Numbers], Numbers], cells: Features, positions: Positions
+) -> Indices:
+    """Run a network on the neighbourhoods of n positions; return (outputs, n)."""
+    parts = [
+        network(neighbourhoods(cells, positions[start : start + _PORTION]).astype(np.float32))
+        for start in range(0, max(1, len(positions)), _PORTION)
+    ]
+    indices: Indices = np.concatenate(parts).T.astype(np.uint8)
+    return indices

@@ -105,20 +105,23 @@ class SignNetwork:
 
 
 def _hidden(sums: Numbers, bias: Numbers, bits: int) -> Numbers:
-    """Add, shift right and clip, in place."""
-    sums += bias
-    sums *= np.float32(2.0**-bits)
-    np.floor(sums, out=sums)
-    np.maximum(sums, np.float32(0), out=sums)
-    np.minimum(sums, np.float32(LARGEST_HIDDEN), out=sums)
-    return sums
+    return _clipped(_shifted(sums, bias, bits), LARGEST_HIDDEN)
 
 
 def _indices(sums: Numbers, bias: Numbers | np.float32, even: int) -> Numbers:
-    sums += bias
-    sums *= np.float32(2.0**-INDEX_BITS)
-    np.floor(sums, out=sums)
+    sums = _shifted(sums, bias, INDEX_BITS)
     sums += np.float32(even)
+    return _clipped(sums, LARGEST_INDEX)
+
+
+def _shifted(sums: Numbers, bias: Numbers | np.float32, bits: int) -> Numbers:
+    """Add and shift right, in place."""
+    sums += bias
+    sums *= np.float32(2.0**-bits)
+    return np.floor(sums, out=sums)
+
+
+def _clipped(sums: Numbers, largest: int) -> Numbers:
+    """Clip to 0 .. ``largest``, in place."""
     np.maximum(sums, np.float32(0), out=sums)
-    np.minimum(sums, np.float32(LARGEST_INDEX), out=sums)
-    return sums
+    return np.minimum(sums, np.float32(largest), out=sums)

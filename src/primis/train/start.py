@@ -63,7 +63,7 @@ def _from_checkpoint(path: Path) -> Weights:
 
 def _from_bundle(folder: Path) -> Weights:
     try:
-        weights = _named("codec.", _tensors(folder / "restore.onnx"), "restorer.")
+        weights = _renamed(_tensors(folder / "restore.onnx"), "restorer.", "codec.restorer.")
         for number in range(DISTINCT_SCALES):
             transform = _tensors(folder / f"analysis_{number}.onnx")
             weights |= {
@@ -71,7 +71,7 @@ def _from_bundle(folder: Path) -> Weights:
                 for name, array in _scale(transform).items()
             }
             sparsifier = _tensors(folder / f"sparsify_{number}.onnx")
-            weights |= _named(f"codec.sparsifiers.{number}.", sparsifier, "sparsifier.", keep=False)
+            weights |= _renamed(sparsifier, "sparsifier.", f"codec.sparsifiers.{number}.")
         weights |= _context(read_weights(folder / NETWORK))
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{folder} is not a model bundle to start from", hint=_HINT) from error
@@ -90,12 +90,12 @@ def _tensors(path: Path) -> Arrays:
     }
 
 
-def _named(prefix: str, tensors: Arrays, start: str, *, keep: bool = True) -> Weights:
-    """Choose tensors whose names begin with ``start``, and put ``prefix`` in front."""
+def _renamed(tensors: Arrays, old: str, new: str) -> Weights:
+    """Choose tensors whose names begin with ``old``, and let them begin with ``new``."""
     return {
-        prefix + (name if keep else name.removeprefix(start)): torch.from_numpy(array)
+        new + name.removeprefix(old): torch.from_numpy(array)
         for name, array in tensors.items()
-        if name.startswith(start)
+        if name.startswith(old)
     }
 
 
@@ -110,16 +110,15 @@ def _scale(tensors: Arrays) -> dict[str, NDArray[np.float32]]:
     def shaped(*shape: int) -> list[NDArray[np.float32]]:
         return [array for array in tensors.values() if array.shape == shape]
 
-    gains = [float(gain) for gain in shaped() if gain != 0]
     weights = {
         "predict.first.weight": next(a for a in tensors.values() if a.shape[1:] == (1, 5, 5)),
         "predict.middle.weight": tensors["scale.predict.middle.weight"],
         "predict.last.weight": tensors["scale.predict.last.weight"],
     }
-    for number, direction in enumerate(("rows", "columns")):
-        taps = np.stack([kernel[0, 0, 0] for kernel in shaped(number + 1, 1, 1, 4)])
+    for channels, direction, gain in zip((1, 2), ("rows", "columns"), shaped(), strict=True):
+        taps = np.stack([kernel[0, 0, 0] for kernel in shaped(channels, 1, 1, 4)])
         weights[f"along_{direction}.taps"] = taps
-        weights[f"along_{direction}.log_gain"] = np.array(np.log(gains[number]), dtype=np.float32)
+        weights[f"along_{direction}.log_gain"] = np.asarray(np.log(gain))
     return weights
 
 

@@ -22,7 +22,7 @@ class ExactNetwork:
         self, cells: np.ndarray, place: int, densities: np.ndarray | None = None
     ) -> np.ndarray:
         """Map cells (15, h, w), place and densities (6,), for bits, to indices (outputs, h, w)."""
-        weights = {name: array[place] for name, array in self._weights.items()}
+        weights = {name: array[place] for name, array in self._weights.items() if array.ndim}
         around = _neighbourhoods(cells)
         if densities is None:
             indices = self._sign_indices(around, weights)

@@ -156,18 +156,16 @@ class Decoder:
             return True
         if number == self.scales:
             indices = np.full(self.magnitudes[number].shape, 96)
-            return self.place(number, plane, np.s_[:, :, :], indices, indices, None)
+            return self.places(number, plane, np.s_[:, :, :], indices, indices, None)
         densities = self.densities(number, plane)
         for phase, (row, column) in enumerate(PHASES):
-            for band in range(3):
-                coded = 3 * phase + band
-                place = 12 * min(number, 3) + coded
-                cells = self.cells(number, plane, coded)
-                indices = self.network(cells, densities, place)
-                signs = self.sign_network(cells, place)
-                part = np.s_[band : band + 1, row::2, column::2]
-                if not self.place(number, plane, part, indices[:1], indices[1:], signs):
-                    return False
+            cells = self.cells(number, plane, 3 * phase)
+            places = [12 * min(number, 3) + 3 * phase + band for band in range(3)]
+            indices = np.stack([self.network(cells, densities, place) for place in places])
+            signs = np.concatenate([self.sign_network(cells, place) for place in places])
+            part = np.s_[:, row::2, column::2]
+            if not self.places(number, plane, part, indices[:, 0], indices[:, 1], signs):
+                return False
         return True
 
     def coarser(self, scale: int) -> np.ndarray:
@@ -201,7 +199,7 @@ class Decoder:
         shares = [4096 * int(np.count_nonzero(band)) // band.size for band in bands]
         return np.array([sum(entry <= share for entry in SHARES) for share in shares])
 
-    def place(
+    def places(
         self,
         number: int,
         plane: int,

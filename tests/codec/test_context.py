@@ -10,6 +10,7 @@ from primis.codec import context as features
 from primis.codec.codec import Codec
 from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK, ContextModel
 from primis.codec.integers import EVEN_SIGN
+from primis.codec.layout import BANDS, CORNERS
 from tests.codec import reference_decoder
 from tests.codec.exact import ExactNetwork
 from tests.pictures import textured
@@ -31,18 +32,22 @@ def made_cells(rng: np.random.Generator, shape: tuple[int, int], busy: float) ->
     return levels * rng.choice([-1, 1], levels.shape) * (rng.random(levels.shape) < busy)
 
 
-@pytest.mark.parametrize("place", range(12 * SCALE_CLASSES))
-def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_signs, place):
-    rng = np.random.default_rng(place)
+@pytest.mark.parametrize("number", range(len(CORNERS) * SCALE_CLASSES))
+def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_signs, number):
+    rng = np.random.default_rng(number)
+    place = divmod(number, len(CORNERS))
+    networks = range(BANDS * number, BANDS * (number + 1))
     for shape, busy in [((9, 14), 0.1), ((16, 5), 0.9), ((1, 1), 1.0)]:
         cells = made_cells(rng, shape, busy)
         densities = rng.integers(0, 49, 6)
         bordered = features.bordered(cells.astype(np.int8))
-        got = codec.context.indices(bordered, densities.astype(np.float32), *divmod(place, 12))
-        np.testing.assert_array_equal(np.stack(got), exact(cells, place, densities=densities))
-        everywhere = np.arange(cells[0].size)
-        signs = codec.context.sign_indices(bordered, everywhere, *divmod(place, 12))
-        np.testing.assert_array_equal(signs, exact_signs(cells, place).ravel())
+        got = codec.context.indices(bordered, densities.astype(np.float32), *place)
+        expected = [exact(cells, network, densities=densities) for network in networks]
+        np.testing.assert_array_equal(np.stack(got, axis=1), expected)
+        shuffled = rng.permutation(BANDS * cells[0].size)
+        signs = codec.context.sign_indices(bordered, shuffled, *place)
+        expected = np.concatenate([exact_signs(cells, network).ravel() for network in networks])
+        np.testing.assert_array_equal(signs, expected[shuffled])
 
 
 def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_signs):
@@ -55,10 +60,10 @@ def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_signs):
 
 def test_signs_around_turned_around_turn_the_odds_around(codec: Codec):
     cells = features.bordered(made_cells(np.random.default_rng(0), (20, 20), 0.3).astype(np.int8))
-    everywhere = np.arange(400)
-    for place in (0, 17, 47):
+    everywhere = np.arange(BANDS * 400)
+    for place in ((0, 0), (1, 1), (3, 3)):
         one, other = (
-            codec.context.sign_indices(around, everywhere, *divmod(place, 12)).astype(int)
+            codec.context.sign_indices(around, everywhere, *place).astype(int)
             for around in (cells, -cells)
         )
         inside = (one > 0) & (one < 127) & (other > 0) & (other < 127)
@@ -69,16 +74,16 @@ def test_signs_around_turned_around_turn_the_odds_around(codec: Codec):
 def test_signs_around_do_not_matter_to_bits(codec: Codec):
     cells = features.bordered(made_cells(np.random.default_rng(0), (20, 20), 0.3).astype(np.int8))
     densities = np.full(6, 20, np.float32)
-    one, other = (codec.context.indices(around, densities, 0, 3) for around in (cells, -cells))
+    one, other = (codec.context.indices(around, densities, 0, 1) for around in (cells, -cells))
     np.testing.assert_array_equal(one, other)
 
 
 def test_many_neighbourhoods_are_seen_in_portions(codec: Codec, monkeypatch):
     rng = np.random.default_rng(1)
     sparse = rng.integers(0, 81, (15, 40, 30)) * (rng.random((40, 30)) < 0.05)
-    inputs = features.bordered(sparse.astype(np.int8)), np.zeros(6, np.float32), 1, 5
+    inputs = features.bordered(sparse.astype(np.int8)), np.zeros(6, np.float32), 1, 2
     whole = codec.context.indices(*inputs)
-    monkeypatch.setattr(features, "_PORTION", 7)
+    monkeypatch.setattr(features, "PORTION", 7)
     np.testing.assert_array_equal(codec.context.indices(*inputs), whole)
 
 

@@ -18,12 +18,14 @@ from tests.pictures import KINDS
 def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     def network(cells, densities, place):
         inputs = bordered(cells.astype(np.int8)), densities.astype(np.float32)
-        return np.stack(codec.context.indices(*inputs, *divmod(place, 12)))
+        scale, corner, band = place // 12, place % 12 // 3, place % 3
+        return np.stack(codec.context.indices(*inputs, scale, corner))[:, band]
 
     def sign_network(cells, place):
-        everywhere = np.arange(cells[0].size)
+        scale, corner, band = place // 12, place % 12 // 3, place % 3
+        everywhere = np.arange(cells[0].size) + band * cells[0].size
         around = bordered(cells.astype(np.int8))
-        found = codec.context.sign_indices(around, everywhere, *divmod(place, 12))
+        found = codec.context.sign_indices(around, everywhere, scale, corner)
         return found.reshape(1, *cells.shape[1:])
 
     ours: SparseCodes = codec.unpack(shape, bodies, unsigned_scales=unsigned_scales)

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-pytest.importorskip("torch", reason="training needs the extra primis[train]")
+torch = pytest.importorskip("torch", reason="training needs the extra primis[train]")
+
+from primis.codec.bundle import ModelBundle  # noqa: E402
+from primis.train.bundle import write_bundle  # noqa: E402
+from primis.train.data import load_split  # noqa: E402
+from primis.train.objective import TrainedAutoEncoder  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,3 +27,30 @@ def picture_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         rows.append(f"{name},{split}")
     (folder / "index.csv").write_text("\n".join(rows) + "\n")
     return folder
+
+
+@pytest.fixture(scope="session")
+def model() -> TrainedAutoEncoder:
+    """An auto-encoder near the CDF 9/7 wavelet, no two of whose weights are alike."""
+    torch.manual_seed(5)
+    model = TrainedAutoEncoder()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.02 * torch.randn_like(parameter)
+    return model.eval()
+
+
+@pytest.fixture(scope="session")
+def bundle(
+    model: TrainedAutoEncoder, picture_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> ModelBundle:
+    """The bundle of `model`. To export one takes minutes, hence one for all tests."""
+    return write_bundle(
+        model.codec,
+        model.entropy,
+        tmp_path_factory.mktemp("bundles") / "tiny-1",
+        name="tiny-1",
+        rim=(1, 1, 1),
+        pictures=load_split(picture_folder, "train"),
+        facts={"licence": "none"},
+    )

@@ -18,7 +18,7 @@ from primis.codec.context import (  # noqa: E402
     bordered,
 )
 from primis.codec.integers import EVEN_ODDS, EVEN_SIGN  # noqa: E402
-from primis.codec.layout import Layout  # noqa: E402
+from primis.codec.layout import CORNERS, Layout  # noqa: E402
 from primis.train.entropy import EntropyNetworks  # noqa: E402
 from primis.train.integers import (  # noqa: E402
     INDICES_PER_NAT,
@@ -63,8 +63,11 @@ def test_integers_give_the_floats_within_one_index(networks, exported, scale):
     floats = np.clip(odds.numpy() * INDICES_PER_NAT + EVEN_ODDS, 0, 127)
     assert floats.std() > 3
     integers = np.array(
-        [exported.indices(bordered(cells), densities, scale, place) for place in range(12)]
-    )
+        [
+            np.stack(exported.indices(bordered(cells), densities, scale, corner), axis=1)
+            for corner in range(len(CORNERS))
+        ]
+    ).reshape(12, 2, 12, 17)
     errors = integers - floats
     assert np.abs(errors).max() < 1.5
     assert abs(errors.mean()) < 0.1

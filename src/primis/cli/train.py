@@ -11,7 +11,7 @@ from primis.errors import UsageError
 
 
 @click.command(
-    epilog=options.example("primis train configs/radiograph-4.toml -o models/radiograph-4")
+    epilog=options.example("primis train configs/radiograph-5.toml -o models/radiograph-5")
 )
 @click.argument("config", type=options.FILE, metavar="CONFIG")
 @options.out_folder("Folder of the model bundle; made if missing.")

@@ -33,19 +33,28 @@ class AdaptiveTable:
     def __init__(self, trained: Table) -> None:
         self._trained = trained.reshape(-1, _GROUP)
         self._against = ((1 << PROBABILITY_BITS) - self._trained) << _RATIO_BITS
-        self._seen, self._expected = np.zeros((2, len(self._trained)), dtype=np.int64)
+        self._sums = _sums(self._trained)
+        self._seen_and_expected = np.zeros(2 * len(self._trained), dtype=np.int64)
         self.probabilities: NDArray[np.float64] = trained / 2**PROBABILITY_BITS
 
     def learn(self, indices: NDArray[np.uint8], bits: NDArray[np.int32]) -> None:
         """Take note of a group of symbols, (n,) each."""
         kinds = np.bincount(indices + bits * self._trained.size, minlength=2 * self._trained.size)
-        zeros, ones = kinds.reshape(2, *self._trained.shape)
-        self._seen -= self._seen >> _FADING
-        self._seen += ones.sum(axis=1) << PROBABILITY_BITS
-        self._expected -= self._expected >> _FADING
-        self._expected += ((zeros + ones) * self._trained).sum(axis=1)
-        ratios = (self._seen + _PRIOR << _RATIO_BITS) // (self._expected + _PRIOR)
-        ratios = np.minimum(np.maximum(ratios, _LEAST_RATIO), _LARGEST_RATIO)
-        pro = self._trained * ratios[:, None]
+        self._seen_and_expected -= self._seen_and_expected >> _FADING
+        self._seen_and_expected += (kinds @ self._sums).astype(np.int64)
+        seen, expected = (self._seen_and_expected + _PRIOR).reshape(2, -1)
+        ratios = np.maximum((seen << _RATIO_BITS) // expected, _LEAST_RATIO)
+        pro = self._trained * np.minimum(ratios, _LARGEST_RATIO)[:, None]
         corrected = (pro << PROBABILITY_BITS) // (pro + self._against)
         self.probabilities = np.maximum(corrected, 1).ravel() / 2**PROBABILITY_BITS
+
+
+def _sums(trained: Table) -> NDArray[np.float64]:
+    """Return what a 0 and a 1 at each index add: to ones seen, then to ones expected, by group.
+
+    Floats, whose products of matrices are fast and which hold sums of integers to 2**53 exactly.
+    """
+    groups = np.repeat(np.eye(len(trained)), _GROUP, axis=0)
+    expected = groups * trained.reshape(-1, 1)
+    seen = groups * 2.0**PROBABILITY_BITS
+    return np.block([[np.zeros_like(seen), expected], [seen, expected]])

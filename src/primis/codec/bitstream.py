@@ -39,7 +39,7 @@ from primis.codec.context import (
     signed,
 )
 from primis.codec.integers import EVEN_ODDS, on_one_thread
-from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout
+from primis.codec.layout import BANDS, CORNERS, MAX_SCALES, PLACES, Layout
 from primis.errors import DamagedFileError
 
 MAX_PLANES = 24
@@ -78,14 +78,14 @@ def decode_step(code: int) -> float:
 class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
-    ``array`` numbers the arrays of the layout, ``place`` the places in there; ``positions`` are
-    flat in the place, ``indices`` their probability indices, and ``probabilities`` what these
-    stand for. ``fresh`` ones were zero so far; ``sign_indices`` tells how likely they are negative
-    (None: even odds).
+    ``array`` numbers the arrays of the layout, ``places`` are some of the places in there;
+    ``positions`` are flat in these, ``indices`` their probability indices, and ``probabilities``
+    what these stand for. ``fresh`` ones were zero so far; ``sign_indices`` tells how likely they
+    are negative (None: even odds).
     """
 
     array: int
-    place: int
+    places: slice
     plane: int
     positions: Positions
     indices: Indices
@@ -137,16 +137,17 @@ class _Walk:
             self.known[array].fill(True)
             return True
         if array == self.layout.scales:
-            even = np.full(self.magnitudes[array][0].shape, EVEN_ODDS, dtype=np.uint8)
-            return self._visit_place(array, 0, even, even, None, source)
+            even = np.full(self.magnitudes[array].shape, EVEN_ODDS, dtype=np.uint8)
+            return self._visit_places(array, slice(1), even, even, None, source)
         cells, densities = self._features(array)
-        for place in range(len(PLACES)):
-            indices = self.context.indices(cells, densities, array, place)
-            signs = partial(self.context.sign_indices, cells, scale=array, place=place)
-            if not self._visit_place(array, place, *indices, signs, source):
+        for corner, places in enumerate(CORNERS):
+            indices = self.context.indices(cells, densities, array, corner)
+            signs = partial(self.context.sign_indices, cells, scale=array, corner=corner)
+            if not self._visit_places(array, places, *indices, signs, source):
                 return False
-            level = current_level(self.magnitudes[array][place] >> self.plane)
-            cells[1:-1, 1:-1, place] = signed(level, self.negative[array][place])
+            level = current_level(self.magnitudes[array][places] >> self.plane)
+            now_known = signed(level, self.negative[array][places])
+            cells[1:-1, 1:-1, places] = now_known.transpose(1, 2, 0)
         return True
 
     def _features(self, scale: int) -> tuple[Features, NDArray[np.float32]]:
@@ -164,18 +165,18 @@ class _Walk:
             densities[BANDS:] = density(coarser)
         return bordered(cells), densities
 
-    def _visit_place(
+    def _visit_places(
         self,
         array: int,
-        place: int,
+        places: slice,
         significance: Indices,
         refinement: Indices,
         signs: Callable[[Positions], Indices] | None,
         source: _Source,
     ) -> bool:
-        """Code one place: refinements in raster order, then significance, likeliest first."""
+        """Code some places: refinements in raster order, then significance, likeliest first."""
         magnitude, negative, known = (
-            arrays[array][place].reshape(-1)
+            arrays[array][places].reshape(-1)
             for arrays in (self.magnitudes, self.negative, self.known)
         )
         zero = magnitude == 0
@@ -189,7 +190,7 @@ class _Walk:
                 continue
             given, table = indices.reshape(-1)[positions], tables[array]
             visit = _Visit(
-                array, place, self.plane, positions, given, table.probabilities, fresh, signs
+                array, places, self.plane, positions, given, table.probabilities, fresh, signs
             )
             bits, minus = source.take(visit)
             done = positions[: len(bits)]
@@ -243,14 +244,15 @@ class _Truth:
 
     def _look(self, visit: _Visit) -> tuple[Integers, Bits, Costs]:
         """Return values, bits, and information in bits, signs not counted."""
-        values = self._values[visit.array][visit.place].reshape(-1)[visit.positions]
+        values = self._values[visit.array][visit.places].reshape(-1)[visit.positions]
         bits = np.abs(values) >> visit.plane & 1
-        return values, bits, _information(visit.probabilities)[bits, visit.indices]
+        costs = _information(visit.probabilities)
+        return values, bits, costs[visit.indices + bits * len(visit.probabilities)]
 
 
 def _information(odds: NDArray[np.float64]) -> Costs:
-    """Bits that a 0 and a 1 tell, (2, n), from the odds (n,) of a 1."""
-    return -np.log2(np.stack((1 - odds, odds)))
+    """Bits that each 0 and then each 1 tells, (2 * n,), from the odds (n,) of a 1."""
+    return -np.log2(np.concatenate((1 - odds, odds)))
 
 
 def _fitting(costs: Costs, room: float) -> tuple[int, float]:
@@ -333,7 +335,7 @@ class _Meter(_Truth):
 
     def __init__(self, codes: SparseCodes, planes: int, context: ContextModel) -> None:
         super().__init__(codes, context)
-        self._sign_costs = _information(context.sign_probabilities)
+        self._sign_costs = _information(context.sign_probabilities).reshape(2, -1)
         self.bits = np.zeros((planes, len(self._values)))
         self.symbols = np.zeros((len(context.probabilities), 2), dtype=np.int64)
         self.signs = np.zeros((len(context.sign_probabilities), 2), dtype=np.int64)

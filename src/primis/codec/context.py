@@ -16,18 +16,21 @@ from numpy.typing import NDArray
 
 from primis.codec.adaptation import PROBABILITY_BITS
 from primis.codec.codes import Integers, Mask
-from primis.codec.integers import BitNetwork, Numbers, SignNetwork, read_weights
-from primis.codec.layout import BANDS, PLACES
+from primis.codec.integers import (
+    PORTION,
+    SLOTS,
+    BitNetwork,
+    Numbers,
+    SignNetwork,
+    read_weights,
+)
+from primis.codec.layout import BANDS, CORNERS, PLACES
 
 CHANNELS = len(PLACES) + BANDS
-SLOTS = 16
-"""Bytes of a cell: its channels, and one that is 0."""
 SIDE = 3
 """Rows and columns of a neighbourhood, in cells."""
 SCALE_CLASSES = 4
 NETWORK, SIGN_NETWORK = "context.npz", "signs.npz"
-
-_PORTION = 512  # neighbourhoods that a network sees at once: what fits into the cache
 
 # round(16 * log2(1 + x / 4)) for magnitudes M from 1 on, x = 4 * M + 2 where M is known to the
 # current plane, x = 8 * M + 4 where only to the plane above; from 15 on all are alike.
@@ -126,9 +129,9 @@ class ContextModel:
         self.sign_probabilities: NDArray[np.float64] = sign_probabilities / 2**PROBABILITY_BITS
 
     def indices(
-        self, cells: Features, densities: Numbers, scale: int, place: int
+        self, cells: Features, densities: Numbers, scale: int, corner: int
     ) -> tuple[Indices, Indices]:
-        """Return probability indices (h, w) of significance and of refinement symbols.
+        """Return probability indices (bands, h, w) of significance and of refinement symbols.
 
         Parameters
         ----------
@@ -137,49 +140,50 @@ class ContextModel:
             the coarser scale, as `bordered` arranges them. Signs do not matter.
         densities
             (6,): of the three bands and of the three coarser ones.
-        scale, place
-            Which scale (0 the finest) and place in the cell, of `PLACES`, comes next.
+        scale, corner
+            Which scale (0 the finest) and corner of the cell, of `CORNERS`, comes next.
         """
         positions = distinct(cells)
-        network = partial(self._bits, densities=densities, place=_number(scale, place))
+        network = partial(self._bits, densities=densities, corner=_number(scale, corner))
         found = _in_portions(network, np.abs(cells), positions)
         rows, columns = cells.shape[0] - 2, cells.shape[1] - 2
-        indices = np.repeat(found[:, -1:], rows * columns, axis=1)
-        indices[:, positions] = found
-        significance, refinement = indices.reshape(2, rows, columns)
+        indices = np.repeat(found[..., -1:], rows * columns, axis=2)
+        indices[..., positions] = found
+        significance, refinement = indices.reshape(2, -1, rows, columns)
         return significance, refinement
 
     def sign_indices(
-        self, cells: Features, positions: Positions, scale: int, place: int
+        self, cells: Features, positions: Positions, scale: int, corner: int
     ) -> Indices:
-        """Return indices (n,) of the signs of coefficients at n flat positions of a place.
+        """Return indices (n,) of the signs of coefficients at n flat positions of a corner.
 
         Parameters
         ----------
         cells
             As in `indices`, features with signs.
         positions
-            In the place, and so in the cells without their border.
-        scale, place
+            In its bands (bands, h, w).
+        scale, corner
             As in `indices`.
         """
-        network = partial(self._signs, place=_number(scale, place))
-        found: Indices = _in_portions(network, cells, positions)[0]
+        which, inside = np.divmod(positions, (cells.shape[0] - 2) * (cells.shape[1] - 2))
+        network = partial(self._signs, corner=_number(scale, corner))
+        found: Indices = _in_portions(network, cells, inside)[0, which, np.arange(len(which))]
         return found
 
 
-def _number(scale: int, place: int) -> int:
-    """Return which of the networks is for a place of a scale."""
-    return min(scale, SCALE_CLASSES - 1) * len(PLACES) + place
+def _number(scale: int, corner: int) -> int:
+    """Return which of the networks is for a corner of a scale."""
+    return min(scale, SCALE_CLASSES - 1) * len(CORNERS) + corner
 
 
 def _in_portions(
     network: Callable[[Numbers], Numbers], cells: Features, positions: Positions
 ) -> Indices:
-    """Run a network on the neighbourhoods of n positions; return (outputs, n)."""
+    """Run a network on the neighbourhoods of n positions; return (outputs, bands, n)."""
     parts = [
-        network(neighbourhoods(cells, positions[start : start + _PORTION]).astype(np.float32))
-        for start in range(0, max(1, len(positions)), _PORTION)
+        network(neighbourhoods(cells, positions[start : start + PORTION]).astype(np.float32))
+        for start in range(0, max(1, len(positions)), PORTION)
     ]
-    indices: Indices = np.concatenate(parts).T.astype(np.uint8)
+    indices: Indices = np.concatenate(parts, axis=1).transpose(2, 0, 1).astype(np.uint8)
     return indices

@@ -2,7 +2,8 @@
 
 Weights, inputs and everything between are integers below 2**24 held in float32, where sums are
 exact in any order (checked when a model is exported). A probability computed from inexact floats
-would turn to garbage on another machine. docs/format.md, "Context network", has the formulas.
+would turn to garbage on another machine. docs/format.md, "Context network", has the formulas. Where
+they shift sums to the right, weights are divided beforehand, by powers of two, which is as exact.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from primis.codec.layout import BANDS
+
 FIRST_BITS, NEXT_BITS = 7, 8
 """Bits by which the sums of the first layer and of the others are shifted right."""
 INDEX_BITS = 10
@@ -26,6 +29,13 @@ EVEN_ODDS = 96
 """Index of probability one half in the table of 128 probabilities."""
 EVEN_SIGN = 64
 """The same for signs."""
+
+PORTION = 512
+"""Neighbourhoods that a network sees at once: what fits into the cache."""
+SLOTS = 16
+"""Bytes of a cell of a neighbourhood: its 15 channels, and one that is 0."""
+_SPARE = slice(SLOTS - 1, None, SLOTS)
+"""Inputs that are 0 in every neighbourhood. The first layer takes densities and bias there."""
 
 Numbers: TypeAlias = NDArray[np.float32]
 Weights: TypeAlias = dict[str, Numbers]
@@ -40,7 +50,7 @@ def read_weights(path: Path) -> Weights:
         If the file cannot be read or is not one.
     """
     with np.load(path, allow_pickle=False) as arrays:
-        return {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in arrays}
+        return {name: np.asarray(arrays[name], dtype=np.float32, order="C") for name in arrays}
 
 
 def on_one_thread() -> AbstractContextManager[Any]:
@@ -69,17 +79,30 @@ class BitNetwork:
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._weights = weights
+        beside = np.concatenate((weights["overall"], weights["near_bias"][:, None]), axis=1)
+        near = weights["near"].copy()
+        near[:, _SPARE][:, : beside.shape[1]] = beside
+        self._near = _side_by_side(near) / np.float32(2**FIRST_BITS)
+        self._middle = _by_corner(weights["middle"]) / np.float32(2**NEXT_BITS)
+        self._middle_bias = _by_corner(weights["middle_bias"]) / np.float32(2**NEXT_BITS)
+        self._out = _by_corner(weights["out"]) / np.float32(2**INDEX_BITS)
+        self._out_bias = _by_corner(weights["out_bias"]) / np.float32(2**INDEX_BITS)
+        self._out_bias += EVEN_ODDS
 
-    def __call__(self, around: Numbers, densities: Numbers, place: int) -> Numbers:
-        """Map neighbourhoods (n, inputs), not negative, and densities to indices (n, 2)."""
-        near, overall, middle, out, near_bias, middle_bias, out_bias = (
-            self._weights[name][place]
-            for name in ("near", "overall", "middle", "out", "near_bias", "middle_bias", "out_bias")
-        )
-        hidden = _hidden(around @ near, densities @ overall + near_bias, FIRST_BITS)
-        hidden = _hidden(hidden @ middle, middle_bias, NEXT_BITS)
-        return _indices(hidden @ out, out_bias, EVEN_ODDS)
+    def __call__(self, around: Numbers, densities: Numbers, corner: int) -> Numbers:
+        """Map neighbourhoods (n, inputs), not negative, and densities to indices (bands, n, 2).
+
+        At most `PORTION` at once; the slots that are 0 are written to.
+        """
+        spare = around[:, _SPARE]
+        spare[:, : len(densities)] = densities
+        spare[:, len(densities)] = 1
+        hidden = _clipped(around @ self._near[corner], LARGEST_HIDDEN)
+        hidden = _bands_first(hidden) @ self._middle[corner]
+        hidden += self._middle_bias[corner][:, None]
+        indices = _clipped(hidden, LARGEST_HIDDEN) @ self._out[corner]
+        indices += self._out_bias[corner][:, None]
+        return _clipped(indices, LARGEST_INDEX)
 
 
 class SignNetwork:
@@ -92,36 +115,51 @@ class SignNetwork:
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._weights = weights
+        self._near = _side_by_side(weights["near"]) / np.float32(2**FIRST_BITS)
+        self._bias = _side_by_side(weights["near_bias"][:, None]) / np.float32(2**FIRST_BITS)
+        self._out = _by_corner(weights["out"]) / np.float32(2**INDEX_BITS)
 
-    def __call__(self, around: Numbers, place: int) -> Numbers:
-        """Map neighbourhoods (n, inputs) to indices (n, 1)."""
-        near, bias, out = (self._weights[name][place] for name in ("near", "near_bias", "out"))
-        sums = around @ near
-        other = _hidden(-sums, bias, FIRST_BITS)
-        one = _hidden(sums, bias, FIRST_BITS)
-        one -= other
-        return _indices(one @ out, np.float32(2 ** (INDEX_BITS - 1)), EVEN_SIGN)
-
-
-def _hidden(sums: Numbers, bias: Numbers, bits: int) -> Numbers:
-    return _clipped(_shifted(sums, bias, bits), LARGEST_HIDDEN)
+    def __call__(self, around: Numbers, corner: int) -> Numbers:
+        """Map neighbourhoods (n, inputs) to indices (bands, n, 1), at most `PORTION` at once."""
+        sums, bias = around @ self._near[corner], self._bias[corner]
+        hidden = _clipped(bias + sums, LARGEST_HIDDEN)
+        hidden -= _clipped(bias - sums, LARGEST_HIDDEN)
+        indices = _bands_first(hidden) @ self._out[corner]
+        indices += np.float32(EVEN_SIGN + 0.5)
+        return _clipped(indices, LARGEST_INDEX)
 
 
-def _indices(sums: Numbers, bias: Numbers | np.float32, even: int) -> Numbers:
-    sums = _shifted(sums, bias, INDEX_BITS)
-    sums += np.float32(even)
-    return _clipped(sums, LARGEST_INDEX)
+def _by_corner(weights: Numbers) -> Numbers:
+    """Arrange (places, ...) as (corners, bands, ...)."""
+    return weights.reshape(-1, BANDS, *weights.shape[1:])
 
 
-def _shifted(sums: Numbers, bias: Numbers | np.float32, bits: int) -> Numbers:
-    """Add and shift right, in place."""
-    sums += bias
-    sums *= np.float32(2.0**-bits)
-    return np.floor(sums, out=sums)
+def _side_by_side(weights: Numbers) -> Numbers:
+    """Arrange (places, inputs, units) as (corners, inputs, bands * units)."""
+    corners = _by_corner(weights).transpose(0, 2, 1, 3)
+    return np.ascontiguousarray(corners).reshape(*corners.shape[:2], -1)
+
+
+def _bands_first(hidden: Numbers) -> Numbers:
+    """View (n, bands * units) as (bands, n, units)."""
+    return hidden.reshape(len(hidden), BANDS, -1).transpose(1, 0, 2)
 
 
 def _clipped(sums: Numbers, largest: int) -> Numbers:
-    """Clip to 0 .. ``largest``, in place."""
-    np.maximum(sums, np.float32(0), out=sums)
-    return np.minimum(sums, np.float32(largest), out=sums)
+    """Round down and clip to 0 .. ``largest``; overwrites ``sums``.
+
+    With arrays, not numbers, to compare with: NumPy is several times as fast at that.
+    """
+    flat = sums.reshape(-1)
+    np.floor(flat, out=flat)
+    np.maximum(flat, _full(0, flat.size), out=flat)
+    return np.minimum(flat, _full(largest, flat.size), out=flat).reshape(sums.shape)
+
+
+def _full(value: int, size: int) -> Numbers:
+    return _longest(value, 1 << size.bit_length())[:size]
+
+
+@cache
+def _longest(value: int, size: int) -> Numbers:
+    return np.full(size, value, dtype=np.float32)

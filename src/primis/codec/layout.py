@@ -9,7 +9,10 @@ BANDS = 3
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 """Order in which the four corners (row, column) of a 2x2 cell are coded."""
 PLACES = tuple((band, down, right) for down, right in PHASES for band in range(BANDS))
-"""Order in which the twelve places (band, row, column) of a cell of three bands are coded."""
+"""The twelve places (band, row, column) of a cell of three bands."""
+
+CORNERS = tuple(slice(start, start + BANDS) for start in range(0, len(PLACES), BANDS))
+"""The places that are coded together: those of the three bands in one corner of a cell."""
 
 
 @dataclass(frozen=True)

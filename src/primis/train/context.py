@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primis.codec import context as integer
-from primis.codec.layout import BANDS, PLACES
+from primis.codec.layout import BANDS, CORNERS, PLACES
 
 INPUT_UNIT = 16.0  # integer features per unit of a float network
+KNOWN = tuple(corner.start for corner in CORNERS for _ in range(corner.start, corner.stop))
+"""How many places of a cell are known to a plane when each of them is coded."""
 
 
 class ContextNetwork(nn.Module):
@@ -41,33 +42,16 @@ class ContextNetwork(nn.Module):
 
 
 class ContextNetworks(nn.Module):
-    """One network per scale class, and what codes cost under them."""
+    """One network per scale class."""
 
     def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.classes = nn.ModuleList(ContextNetwork(width) for _ in range(integer.SCALE_CLASSES))
-        for name, table, kind in (
-            ("current", integer._CURRENT, torch.float32),
-            ("above", integer._ABOVE, torch.float32),
-            ("shares", integer._SHARES, torch.int64),
-        ):
-            self.register_buffer(name, torch.from_numpy(table).to(kind), persistent=False)
+        register_levels(self)
+        self.register_buffer("shares", torch.from_numpy(integer._SHARES), persistent=False)
         self.current: Tensor
         self.above: Tensor
         self.shares: Tensor
-
-    def forward(self, magnitudes: Sequence[Tensor]) -> Tensor:
-        """Bits of plane 0 of int64 magnitudes (n, 3, h, w), h and w even, finest scale first.
-
-        Signs are not counted.
-        """
-        total = torch.zeros(())
-        for scale, values in enumerate(magnitudes):
-            coarser = scale + 1 < len(magnitudes)
-            parents = magnitudes[scale + 1] if coarser else torch.zeros_like(values[..., ::2, ::2])
-            odds = self.odds(scale, values, parents)
-            total = total + bits_of_plane(by_place(values), 0, odds, sign=0).sum()
-        return total
 
     def odds(self, scale: int, values: Tensor, parents: Tensor) -> Tensor:
         """Log-odds of a 1 in plane 0: of significance bits, then of refinement bits.
@@ -91,10 +75,7 @@ class ContextNetworks(nn.Module):
         above = self.above[(now >> 1).clamp(max=15)]
         current = self.current[now.clamp(max=15)]
         coarse = self.current[parents.clamp(max=15)]
-        cells = [
-            torch.cat((current[:, :place], above[:, place:], coarse), 1)
-            for place in range(len(PLACES))
-        ]
+        cells = [torch.cat((current[:, :known], above[:, known:], coarse), 1) for known in KNOWN]
         densities = torch.cat((self._density(values >> 1), self._density(parents)), 1)
         odds: Tensor = self.classes[min(scale, integer.SCALE_CLASSES - 1)](
             torch.cat(cells, 1), densities
@@ -107,12 +88,18 @@ class ContextNetworks(nn.Module):
         return torch.bucketize(share, self.shares, right=True).float()
 
 
+def register_levels(module: nn.Module) -> None:
+    """Give a module the features of magnitudes known to the current plane and the one above."""
+    for name, table in (("current", integer._CURRENT), ("above", integer._ABOVE)):
+        module.register_buffer(name, torch.from_numpy(table).float(), persistent=False)
+
+
 def by_place(values: Tensor) -> Tensor:
     """Rearrange bands (n, 3, h, w) into the twelve places (n, 12, h/2, w/2) of their cells."""
     return torch.stack([values[:, band, r::2, c::2] for band, r, c in PLACES], 1)
 
 
-def bits_of_plane(magnitudes: Tensor, plane: Tensor | int, odds: Tensor, sign: int = 1) -> Tensor:
+def bits_of_plane(magnitudes: Tensor, plane: Tensor | int, odds: Tensor, signs: Tensor) -> Tensor:
     """Bits that one plane of magnitudes costs.
 
     Parameters
@@ -123,8 +110,8 @@ def bits_of_plane(magnitudes: Tensor, plane: Tensor | int, odds: Tensor, sign: i
         Number of the plane, broadcast against the magnitudes.
     odds
         (n, 12, 2, h, w), from `ContextNetworks.odds`.
-    sign
-        Bits of a sign, due in the plane that makes a magnitude non-zero.
+    signs
+        Bits of each sign, shape of the magnitudes, due in the plane that makes one non-zero.
 
     Returns
     -------
@@ -135,4 +122,4 @@ def bits_of_plane(magnitudes: Tensor, plane: Tensor | int, odds: Tensor, sign: i
     fresh = magnitudes >> plane + 1 == 0
     chosen = torch.where(fresh, odds[:, :, 0], odds[:, :, 1])
     nats = F.binary_cross_entropy_with_logits(chosen, bit, reduction="none")
-    return nats / math.log(2) + sign * bit * fresh
+    return nats / math.log(2) + signs * bit * fresh

@@ -7,13 +7,12 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from primis.train.context import ContextNetworks
+from primis.train.context import ContextNetworks, bits_of_plane, by_place
 from primis.train.data import Picture, random_crops
 from primis.train.networks import AutoEncoder, Transform
-from primis.train.signs import SignNetworks, sign_samples
+from primis.train.signs import SignNetworks
 
 
 class EntropyNetworks(nn.Module):
@@ -21,18 +20,23 @@ class EntropyNetworks(nn.Module):
 
     def __init__(self, width: int, sign_width: int = 32) -> None:
         super().__init__()
+        self.width = width
         self.context = ContextNetworks(width)
         self.signs = SignNetworks(sign_width)
 
     def forward(self, codes: Sequence[Tensor]) -> Tensor:
         """Bits of plane 0 of int64 codes (n, 3, h, w), h and w even, finest scale first."""
-        bits: Tensor = self.context([values.abs() for values in codes])
-        for place, around, minus in sign_samples(codes):
-            odds = self.signs(around, place)
-            bits = bits + F.binary_cross_entropy_with_logits(
-                odds, minus, reduction="sum"
-            ) / math.log(2)
-        return bits
+        image = torch.arange(len(codes[0]))
+        plane = torch.zeros_like(image).view(-1, 1, 1, 1)
+        total = torch.zeros(())
+        for scale, values in enumerate(codes):
+            coarser = scale + 1 < len(codes)
+            parents = codes[scale + 1] if coarser else torch.zeros_like(values[..., ::2, ::2])
+            magnitudes = values.abs()
+            odds = self.context.odds(scale, magnitudes, parents.abs())
+            signs = self.signs.bits(scale, values, parents, image, plane)
+            total = total + bits_of_plane(by_place(magnitudes), 0, odds, signs).sum()
+        return total
 
 
 @torch.no_grad()
@@ -55,11 +59,14 @@ def train_entropy(
     *,
     steps: int,
     width: int,
+    learning_rate: float = 3e-3,
+    start: EntropyNetworks | None = None,
     seed: int = 1,
     report: Callable[[str], None] = lambda _: None,
 ) -> EntropyNetworks:
     """Fit networks of a width to the codes of a trained auto-encoder, dense planes included.
 
+    They go on from ``start``, if that is given and as wide.
     Crops are larger than those of the auto-encoder's training, so that coarse scales are seen, and
     a quarter of the codes are plain and fine, as they are at high rates.
     """
@@ -67,11 +74,13 @@ def train_entropy(
     generator = torch.Generator().manual_seed(seed)
     draw = np.random.default_rng(seed)
     networks = EntropyNetworks(width)
+    if start is not None and start.width == width:
+        networks.load_state_dict(start.state_dict())
     optimiser = torch.optim.Adam(networks.parameters())
     average = 0.0
     for step in range(steps):
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * 0.5 * (1 + math.cos(math.pi * step / steps))
+            group["lr"] = learning_rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         images = random_crops(pictures, 3, 256, generator)
         plain = bool(draw.random() < 0.25)
         low, high = (-1.6, 2.0) if plain else (0.4, 4.0)

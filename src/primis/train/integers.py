@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from primis.codec import context as integer
-from primis.codec.integers import FIRST_BITS, INDEX_BITS, LARGEST_HIDDEN, NEXT_BITS
+from primis.codec.integers import FIRST_BITS, INDEX_BITS, LARGEST_HIDDEN, NEXT_BITS, SLOTS
 from primis.codec.layout import PLACES
-from primis.train.context import INPUT_UNIT, ContextNetwork, ContextNetworks
+from primis.train.context import (
+    INPUT_UNIT,
+    ContextNetwork,
+    ContextNetworks,
+)
 from primis.train.signs import SignNetworks
 
 HIDDEN_UNIT = 32  # integers of a hidden layer per unit of a float network
@@ -96,7 +100,7 @@ def _integers(weights: Tensor | None, scale: float) -> NDArray[np.float32]:
 
 def _by_slot(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
     """Arrange kernels (n, 15, 3, 3) as weights (n, 144) of a neighbourhood."""
-    spare = integer.SLOTS - kernels.shape[1]
+    spare = SLOTS - kernels.shape[1]
     slots = np.pad(kernels, ((0, 0), (0, spare), (0, 0), (0, 0)))
     return slots.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
 

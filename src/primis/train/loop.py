@@ -17,7 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from primis.errors import InputError
 from primis.train.data import WHITE, Picture, random_crops
-from primis.train.networks import SCALES, AutoEncoder
+from primis.train.networks import SCALES
 from primis.train.objective import TrainedAutoEncoder
 from primis.train.start import Weights, first_weights
 
@@ -70,14 +70,14 @@ def train_autoencoder(
     *,
     accelerator: str = "auto",
     report: Callable[[str], None] = lambda _: None,
-) -> AutoEncoder:
+) -> TrainedAutoEncoder:
     """Train into ``folder``, resuming from the checkpoint there if there is one.
 
     Writes ``config.json``, ``checkpoint.pt``, ``curve.jsonl`` and TensorBoard events.
 
     Returns
     -------
-    AutoEncoder
+    TrainedAutoEncoder
         With the exponential moving average of the weights.
 
     Raises
@@ -110,7 +110,7 @@ def train_autoencoder(
     ).to(fabric.device)
     groups = [
         {"params": [p for p in part.parameters() if p.requires_grad], "speed": speed}
-        for part, speed in ((bare.codec, 1.0), (bare.context, CONTEXT_SPEED))
+        for part, speed in ((bare.codec, 1.0), (bare.entropy, CONTEXT_SPEED))
     ]
     model, optimiser = fabric.setup(bare, torch.optim.Adam(groups))
     start = 0
@@ -162,7 +162,7 @@ def train_autoencoder(
                     writer.add_scalar(f"validation/{name}", value, step + 1)
             report(f"step {step + 1} of {config.steps}: validation loss {scores['loss']:.5f}")
     assert isinstance(average.module, TrainedAutoEncoder)
-    return average.module.codec
+    return average.module
 
 
 def _load(model: TrainedAutoEncoder, weights: Weights) -> None:

@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from primis.train.context import ContextNetworks, bits_of_plane, by_place
+from primis.train.context import bits_of_plane, by_place
+from primis.train.entropy import EntropyNetworks
 from primis.train.networks import PHASES, SCALES, AutoEncoder
+from primis.train.precision import half_precision
 from primis.train.structure import ms_ssim
 
 # What one bit may cost in squared quantiser steps. Coding a coefficient just above its threshold
@@ -96,12 +98,11 @@ def blended(error: Tensor, unlike: Tensor, share: float) -> Tensor:
 
 
 class TrainedAutoEncoder(nn.Module):
-    """An auto-encoder and the context networks of its files under one objective.
+    """An auto-encoder and the context and sign networks of its files under one objective.
 
-    The rate is what coding takes: the context networks see the quantised codes and nothing else,
-    and learn what is likely among them. The auto-encoder sees, for each coefficient, what the next
-    lower or higher magnitude would cost in its place. (Files are coded with wider networks, which
-    are trained last.)
+    The rate is what coding takes: these networks see the quantised codes and nothing else, and
+    learn what is likely among them. The auto-encoder sees, for each coefficient, what the next
+    lower or higher magnitude would cost in its place.
 
     Parameters
     ----------
@@ -114,7 +115,7 @@ class TrainedAutoEncoder(nn.Module):
     def __init__(self, context_width: int = 24, structure: float = 0.0) -> None:
         super().__init__()
         self.codec = AutoEncoder()
-        self.context = ContextNetworks(context_width)
+        self.entropy = EntropyNetworks(context_width)
         self.structure = structure
 
     def forward(self, x: Tensor, step: Tensor, cut: Tensor, plain: bool = False) -> Cost:
@@ -127,7 +128,7 @@ class TrainedAutoEncoder(nn.Module):
         if plain:
             codes = [band / step for band in bands]
         else:
-            with torch.autocast(x.device.type, torch.bfloat16):
+            with half_precision(x.device):
                 codes = codec.sparsify(bands, step)
         masks = cut_masks(cut, (x.shape[2], x.shape[3]))
         known = [
@@ -137,7 +138,7 @@ class TrainedAutoEncoder(nn.Module):
         linear = codec.synthesise(ll_known, [code * step for code in known])
         error = (x - linear) / step
         if not plain:
-            with torch.autocast(x.device.type, torch.bfloat16):
+            with half_precision(x.device):
                 correction = codec.restorer(
                     linear / step,
                     known[0],
@@ -164,16 +165,20 @@ class TrainedAutoEncoder(nn.Module):
             code, values = F.pad(code, odd), F.pad(magnitudes[scale], odd)
             width = 1 + F.pad(mask, odd).expand_as(code).long()
             coarser = scale + 1 < len(codes)
-            parents = magnitudes[scale + 1] if coarser else torch.zeros_like(values[..., ::2, ::2])
+            parents = codes[scale + 1] if coarser else torch.zeros_like(code[..., ::2, ::2])
+            parents = parents.detach()
             image, plane = _planes(values)
-            with torch.set_grad_enabled(teach), torch.autocast(code.device.type, torch.bfloat16):
-                odds = self.context.odds(scale, values[image] >> plane, parents[image] >> plane)
+            with torch.set_grad_enabled(teach), half_precision(code.device):
+                odds = self.entropy.context.odds(
+                    scale, values[image] >> plane, parents.abs().long()[image] >> plane
+                )
             odds = odds.float()
+            signs = self.entropy.signs.bits(scale, code.detach(), parents, image, plane)
             soft = F.relu(code.abs() / width - 0.5)
             lower = torch.floor(soft.detach()).long()
-            cost = bits_of_plane(by_place(values)[image], plane, odds)
+            cost = bits_of_plane(by_place(values)[image], plane, odds, signs)
             low, high = (
-                bits_of_plane(by_place(near * width)[image], plane, odds.detach())
+                bits_of_plane(by_place(near * width)[image], plane, odds.detach(), signs.detach())
                 for near in (lower, lower + 1)
             )
             between = low + by_place(soft - lower)[image] * (high - low)

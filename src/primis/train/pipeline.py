@@ -33,9 +33,10 @@ class Recipe:
         Table ``facts`` of the file: what the manifest says of data, licence and use.
     autoencoder
         Table ``autoencoder``.
-    entropy_steps, entropy_width
-        ``steps`` and ``width`` of the table ``entropy``: training of the context and sign networks,
-        and units of the former.
+    entropy_steps, entropy_width, entropy_learning_rate
+        ``steps``, ``width`` and ``learning_rate`` of the table ``entropy``: training of the context
+        and sign networks, and units of the former. They go on from those of the auto-encoder's
+        training where these have as many units.
     validation
         How many validation images to use.
     """
@@ -46,6 +47,7 @@ class Recipe:
     autoencoder: TrainConfig
     entropy_steps: int
     entropy_width: int = 48
+    entropy_learning_rate: float = 3e-3
     validation: int = 8
 
 
@@ -77,6 +79,7 @@ def read_recipe(path: Path) -> Recipe:
             autoencoder=TrainConfig(**settings),
             entropy_steps=int(table["entropy"]["steps"]),
             entropy_width=int(table["entropy"].get("width", 48)),
+            entropy_learning_rate=float(table["entropy"].get("learning_rate", 3e-3)),
             validation=int(table.get("validation", 8)),
         )
     except KeyError as error:
@@ -114,10 +117,10 @@ def train_model(
     report(f"{len(pictures)} training images, {len(validation)} for validation")
     rim = fit_gains(pictures)
     even, validation = (without_rim(split, rim) for split in (pictures, validation))
-    codec = train_autoencoder(
+    trained = train_autoencoder(
         recipe.autoencoder, even, validation, work, accelerator=accelerator, report=report
     )
-    codec = codec.cpu()
+    codec = trained.cpu().codec
     saved = work / "entropy.pt"
     if saved.exists():
         entropy = EntropyNetworks(recipe.entropy_width)
@@ -128,6 +131,8 @@ def train_model(
             even,
             steps=recipe.entropy_steps,
             width=recipe.entropy_width,
+            learning_rate=recipe.entropy_learning_rate,
+            start=trained.entropy,
             report=report,
         )
         torch.save(entropy.state_dict(), saved)

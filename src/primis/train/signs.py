@@ -1,20 +1,19 @@
-"""Sign networks in floats: how likely a coefficient is negative, from signs around it."""
+"""Sign networks in floats: how likely a coefficient is negative, and what its sign costs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+import math
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primis.codec import context as integer
+from primis.codec.integers import SLOTS
 from primis.codec.layout import PLACES
-from primis.train.context import INPUT_UNIT, by_place
+from primis.train.context import INPUT_UNIT, KNOWN, by_place, register_levels
 
-INPUTS = integer.SIDE**2 * integer.SLOTS
+INPUTS = integer.SIDE**2 * SLOTS
 
 
 class SignNetworks(nn.Module):
@@ -30,6 +29,9 @@ class SignNetworks(nn.Module):
         self.near = nn.Parameter(torch.randn(places, INPUTS, width) * 0.025)
         self.bias = nn.Parameter(torch.zeros(places, width))
         self.out = nn.Parameter(torch.randn(places, width) * 0.1)
+        register_levels(self)
+        self.current: Tensor
+        self.above: Tensor
 
     def forward(self, neighbourhoods: Tensor, place: int) -> Tensor:
         """Map integer features with signs (n, 144) to log-odds (n,).
@@ -40,39 +42,55 @@ class SignNetworks(nn.Module):
         hidden = F.relu(sums + self.bias[place]) - F.relu(self.bias[place] - sums)
         return hidden @ self.out[place]
 
+    def bits(
+        self, scale: int, codes: Tensor, parents: Tensor, image: Tensor, plane: Tensor
+    ) -> Tensor:
+        """Bits that signs cost in planes of images.
 
-class SignSamples(NamedTuple):
-    """Coefficients of one place that plane 0 makes non-zero."""
+        Parameters
+        ----------
+        scale
+            0 the finest.
+        codes
+            (n, 3, h, w), in steps, h and w even. They need not be integers; see below.
+        parents
+            Those of the coarser scale (n, 3, h/2 or more, w/2 or more); zeros if there is none.
+        image, plane
+            (m,) and (m, 1, 1, 1): image and number of each plane.
 
-    place: int
-    neighbourhoods: Tensor
-    """(n, 144), as in `primis.codec.context.neighbourhoods`."""
-    minus: Tensor
-    """(n,) float, 1 for minus."""
+        Returns
+        -------
+        Tensor
+            (m, 12, h/2, w/2), by place, where a coefficient becomes non-zero in that plane or
+            nearly does, from half of it on. Elsewhere 1.
+        """
+        with torch.no_grad():
+            values = by_place(codes)[image] / 2.0**plane
+            parents = parents[image, :, : values.shape[2], : values.shape[3]] / 2.0**plane
+            known = _signed(self.current, values)
+            open_ = _signed(self.above, values / 2)
+            coarse = _signed(self.current, parents)
+            spare = torch.zeros_like(coarse[:, :1])
+            size = values.abs()
+            chosen = (size >= 0.5) & (size < 2)
+            offsets = torch.arange(integer.SIDE, device=size.device)
+        bits = torch.ones_like(size)
+        for place, before in enumerate(KNOWN):
+            which, row, column = chosen[:, place].nonzero(as_tuple=True)
+            if not len(which):
+                continue
+            cells = torch.cat((known[:, :before], open_[:, before:], coarse, spare), 1)
+            cells = F.pad(cells, (1, 1, 1, 1)).permute(0, 2, 3, 1)
+            rows, columns = row[:, None, None] + offsets[:, None], column[:, None, None] + offsets
+            around = cells[which[:, None, None], rows, columns].flatten(1)
+            number = min(scale, integer.SCALE_CLASSES - 1) * len(PLACES) + place
+            minus = (values[which, place, row, column] < 0).float()
+            nats = F.binary_cross_entropy_with_logits(self(around, number), minus, reduction="none")
+            found = (which, torch.full_like(which, place), row, column)
+            bits = bits.index_put(found, nats / math.log(2))
+        return bits
 
 
-def sign_samples(codes: Sequence[Tensor]) -> Iterator[SignSamples]:
-    """Yield what plane 0 of codes teaches: int64 (n, 3, h, w), h and w even, finest scale first."""
-    for scale, values in enumerate(codes):
-        now = by_place(values).numpy()
-        coarser = codes[scale + 1] if scale + 1 < len(codes) else values[..., ::2, ::2] * 0
-        parents = coarser.numpy()[:, :, : now.shape[2], : now.shape[3]]
-        known = integer.signed(integer.current_level(np.abs(now)), now < 0)
-        open_ = integer.signed(integer.level_above(np.abs(now) >> 1), now < 0)
-        coarse = integer.signed(integer.current_level(np.abs(parents)), parents < 0)
-        for place in range(len(PLACES)):
-            cells = np.concatenate((known[:, :place], open_[:, place:], coarse), axis=1)
-            found = [np.flatnonzero(np.abs(image[place]) == 1) for image in now]
-            around = [
-                integer.neighbourhoods(integer.bordered(image), positions)
-                for image, positions in zip(cells, found, strict=True)
-            ]
-            minus = [
-                image[place].reshape(-1)[positions] < 0
-                for image, positions in zip(now, found, strict=True)
-            ]
-            yield SignSamples(
-                min(scale, integer.SCALE_CLASSES - 1) * len(PLACES) + place,
-                torch.from_numpy(np.concatenate(around)).float(),
-                torch.from_numpy(np.concatenate(minus)).float(),
-            )
+def _signed(levels: Tensor, values: Tensor) -> Tensor:
+    """Feature, with its sign, of the magnitude that ``values`` are truncated to."""
+    return levels[values.abs().long().clamp(max=len(levels) - 1)] * values.sign()

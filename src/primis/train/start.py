@@ -13,8 +13,14 @@ from numpy.typing import NDArray
 from onnx import numpy_helper
 from torch import Tensor
 
-from primis.codec.context import CHANNELS, NETWORK, SCALE_CLASSES, SIDE, SLOTS
-from primis.codec.integers import INDEX_BITS, read_weights
+from primis.codec.context import (
+    CHANNELS,
+    NETWORK,
+    SCALE_CLASSES,
+    SIDE,
+    SIGN_NETWORK,
+)
+from primis.codec.integers import INDEX_BITS, SLOTS, read_weights
 from primis.codec.layout import PLACES
 from primis.errors import InputError
 from primis.train.context import INPUT_UNIT
@@ -53,7 +59,7 @@ def _from_checkpoint(path: Path) -> Weights:
         average = torch.load(path, map_location="cpu", weights_only=True)["average"]
     except Exception as error:  # torch.load raises errors of many kinds
         raise InputError(f"{path} is not a checkpoint to start from", hint=_HINT) from error
-    parts = ("module.codec.", "module.context.")
+    parts = ("module.codec.", "module.entropy.")
     return {
         name.removeprefix("module."): value
         for name, value in average.items()
@@ -73,6 +79,7 @@ def _from_bundle(folder: Path) -> Weights:
             sparsifier = _tensors(folder / f"sparsify_{number}.onnx")
             weights |= _renamed(sparsifier, "sparsifier.", f"codec.sparsifiers.{number}.")
         weights |= _context(read_weights(folder / NETWORK))
+        weights |= _signs(read_weights(folder / SIGN_NETWORK))
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{folder} is not a model bundle to start from", hint=_HINT) from error
     return weights
@@ -138,9 +145,22 @@ def _context(integers: Arrays) -> Weights:
     }
     places = len(PLACES)
     return {
-        f"context.classes.{number}.{name}": torch.from_numpy(
+        f"entropy.context.classes.{number}.{name}": torch.from_numpy(
             np.concatenate(array[places * number : places * (number + 1)]).astype(np.float32)
         )
         for number in range(SCALE_CLASSES)
+        for name, array in floats.items()
+    }
+
+
+def _signs(integers: Arrays) -> Weights:
+    """Undo `primis.train.integers.export_signs`."""
+    floats = {
+        "near": integers["near"] * (INPUT_UNIT / FIRST_UNIT),
+        "bias": integers["near_bias"] / FIRST_UNIT,
+        "out": integers["out"][..., 0] / NEXT_UNIT,
+    }
+    return {
+        f"entropy.signs.{name}": torch.from_numpy(array.astype(np.float32))
         for name, array in floats.items()
     }

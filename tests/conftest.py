@@ -1,5 +1,12 @@
+import os
+
 import pytest
 from hypothesis import settings
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # A process per core, each with a thread per core, wait for each other most of the time. NumPy
+    # and torch read this when they are imported, which is later.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("primis", deadline=None)
 settings.load_profile("primis")

@@ -24,9 +24,12 @@ class Panel:
 
 
 def shade(pixels: NDArray[Any], ends: Sequence[float] | NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Map values linearly to 8 bits, from black at the first end to white at the second."""
+    """Map values linearly to 8 bits, from black at the first end to white at the second.
+
+    Where the ends are equal, all up to them is black.
+    """
     low, high = ends
-    grey = (pixels.astype(np.float64) - low) / (high - low)
+    grey = (pixels.astype(np.float64) - low) / ((high - low) or 1)
     return np.rint(255 * np.clip(grey, 0, 1)).astype(np.uint8)
 
 

@@ -138,7 +138,7 @@ def test_exported_networks_give_what_the_weights_give(bundle, model, plain):
             ll, band = transform.scale(scale).analyse(ll)
             bands.append(band[0].numpy())
     for one, other in zip(details, bands, strict=True):
-        np.testing.assert_allclose(one, other, atol=0.03)  # weights of the bundle are float16
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=0.1)  # its weights are float16
     np.testing.assert_allclose(smooth_band, ll[0].numpy(), rtol=1e-4)
 
 

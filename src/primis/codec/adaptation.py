@@ -24,6 +24,8 @@ Table = NDArray[np.int64]
 class AdaptiveTable:
     """A probability table for symbols of one kind.
 
+    Nothing is changed in place, so a shallow copy of a fresh table is another one.
+
     Parameters
     ----------
     trained
@@ -40,8 +42,8 @@ class AdaptiveTable:
     def learn(self, indices: NDArray[np.uint8], bits: NDArray[np.int32]) -> None:
         """Take note of a group of symbols, (n,) each."""
         kinds = np.bincount(indices + bits * self._trained.size, minlength=2 * self._trained.size)
-        self._seen_and_expected -= self._seen_and_expected >> _FADING
-        self._seen_and_expected += (kinds @ self._sums).astype(np.int64)
+        faded = self._seen_and_expected - (self._seen_and_expected >> _FADING)
+        self._seen_and_expected = faded + (kinds @ self._sums).astype(np.int64)
         seen, expected = (self._seen_and_expected + _PRIOR).reshape(2, -1)
         ratios = np.maximum((seen << _RATIO_BITS) // expected, _LEAST_RATIO)
         pro = self._trained * np.minimum(ratios, _LARGEST_RATIO)[:, None]

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple, Protocol, TypeAlias, TypeVar
@@ -117,9 +118,8 @@ class _Walk:
         self.negative: list[Mask] = [np.zeros(shape, dtype=np.bool_) for shape in shapes]
         self.known: list[Mask] = [np.ones(shape, dtype=np.bool_) for shape in shapes]
         self.plane = 0
-        self._refinement, self._significance = (
-            [AdaptiveTable(context.probabilities) for _ in shapes] for _ in range(2)
-        )
+        fresh = AdaptiveTable(context.probabilities)
+        self._refinement, self._significance = ([copy(fresh) for _ in shapes] for _ in range(2))
 
     def run(self, source: _Source, lowest: int = 0) -> None:
         """Visit all codes down to plane ``lowest``, or until the source has no more."""

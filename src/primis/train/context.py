@@ -12,8 +12,6 @@ from primis.codec import context as integer
 from primis.codec.layout import BANDS, CORNERS, PLACES
 
 INPUT_UNIT = 16.0  # integer features per unit of a float network
-KNOWN = tuple(corner.start for corner in CORNERS for _ in range(corner.start, corner.stop))
-"""How many places of a cell are known to a plane when each of them is coded."""
 
 
 class ContextNetwork(nn.Module):
@@ -75,10 +73,13 @@ class ContextNetworks(nn.Module):
         above = self.above[(now >> 1).clamp(max=15)]
         current = self.current[now.clamp(max=15)]
         coarse = self.current[parents.clamp(max=15)]
-        cells = [torch.cat((current[:, :known], above[:, known:], coarse), 1) for known in KNOWN]
+        corners = [
+            torch.cat((current[:, : places.start], above[:, places.start :], coarse), 1)
+            for places in CORNERS
+        ]
         densities = torch.cat((self._density(values >> 1), self._density(parents)), 1)
         odds: Tensor = self.classes[min(scale, integer.SCALE_CLASSES - 1)](
-            torch.cat(cells, 1), densities
+            torch.cat([cells for cells in corners for _ in range(BANDS)], 1), densities
         )
         return odds
 

@@ -159,10 +159,10 @@ class TrainedAutoEncoder(nn.Module):
         """Bits per image (n,) of all planes; where ``masks`` are 1, plane 0 is left out."""
         total = torch.zeros(len(codes[0]), device=codes[0].device)
         teach = torch.is_grad_enabled() and torch.rand(()).item() < TEACHING
-        magnitudes = [torch.floor(code.detach().abs()).long() for code in codes]
         for scale, (code, mask) in enumerate(zip(codes, masks, strict=True)):
             odd = (0, code.shape[3] % 2, 0, code.shape[2] % 2)
-            code, values = F.pad(code, odd), F.pad(magnitudes[scale], odd)
+            code = F.pad(code, odd)
+            values = code.detach().abs().long()
             width = 1 + F.pad(mask, odd).expand_as(code).long()
             coarser = scale + 1 < len(codes)
             parents = codes[scale + 1] if coarser else torch.zeros_like(code[..., ::2, ::2])

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from primis.codec import context as integer
 from primis.codec.integers import SLOTS
-from primis.codec.layout import PLACES
-from primis.train.context import INPUT_UNIT, KNOWN, by_place, register_levels
+from primis.codec.layout import CORNERS, PLACES
+from primis.train.context import INPUT_UNIT, by_place, register_levels
 
 INPUTS = integer.SIDE**2 * SLOTS
 
@@ -75,19 +75,24 @@ class SignNetworks(nn.Module):
             chosen = (size >= 0.5) & (size < 2)
             offsets = torch.arange(integer.SIDE, device=size.device)
         bits = torch.ones_like(size)
-        for place, before in enumerate(KNOWN):
-            which, row, column = chosen[:, place].nonzero(as_tuple=True)
-            if not len(which):
-                continue
-            cells = torch.cat((known[:, :before], open_[:, before:], coarse, spare), 1)
+        first = min(scale, integer.SCALE_CLASSES - 1) * len(PLACES)
+        for places in CORNERS:
+            cells = torch.cat(
+                (known[:, : places.start], open_[:, places.start :], coarse, spare), 1
+            )
             cells = F.pad(cells, (1, 1, 1, 1)).permute(0, 2, 3, 1)
-            rows, columns = row[:, None, None] + offsets[:, None], column[:, None, None] + offsets
-            around = cells[which[:, None, None], rows, columns].flatten(1)
-            number = min(scale, integer.SCALE_CLASSES - 1) * len(PLACES) + place
-            minus = (values[which, place, row, column] < 0).float()
-            nats = F.binary_cross_entropy_with_logits(self(around, number), minus, reduction="none")
-            found = (which, torch.full_like(which, place), row, column)
-            bits = bits.index_put(found, nats / math.log(2))
+            for place in range(places.start, places.stop):
+                which, row, column = chosen[:, place].nonzero(as_tuple=True)
+                if not len(which):
+                    continue
+                rows = row[:, None, None] + offsets[:, None]
+                columns = column[:, None, None] + offsets
+                around = cells[which[:, None, None], rows, columns].flatten(1)
+                odds = self(around, first + place)
+                minus = (values[which, place, row, column] < 0).float()
+                nats = F.binary_cross_entropy_with_logits(odds, minus, reduction="none")
+                found = (which, torch.full_like(which, place), row, column)
+                bits = bits.index_put(found, nats / math.log(2))
         return bits
 
 

@@ -1,4 +1,4 @@
-"""What each ingredient of the codec is worth: bytes without it, at equal PSNR.
+"""What each ingredient of the codec is worth: bytes without it, at equal PSNR or MS-SSIM.
 
 `python -m benchmarks.ablation --data DIR` prints a Markdown table of the ingredients that can be
 taken out of a trained model. Those that have to be trained without are compared as bundles:
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,7 +32,7 @@ from primis.codec.networks import Networks
 from primis.codec.rim import DEPTH
 from primis.codec.tiling import Maps
 from primis.errors import UsageError
-from primis.evaluate import bd_rate, psnr
+from primis.evaluate import bd_rate, ms_ssim, psnr
 from primis.levels import body_lengths
 
 Pixels: TypeAlias = NDArray[Any]
@@ -44,6 +45,14 @@ FIXED = 297
 """Bytes beside the codes: of a public file with three levels of a raster image, and of a key."""
 LEVEL = 52
 """Of these, what a level adds: carried key, tag, length in the header."""
+
+
+def _ms_ssim(pixels: Pixels, decoded: Pixels, data_range: float) -> float:
+    """MS-SSIM in decibels; pictures as good as equal count as 100."""
+    return -10 * math.log10(max(1e-10, 1 - ms_ssim(pixels, decoded, data_range)))
+
+
+METRICS = {"PSNR": psnr, "MS-SSIM": _ms_ssim}
 
 
 def in_levels(codec: Codec, pixels: Pixels, size: int) -> Coded:
@@ -191,6 +200,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; return the exit code."""
     parser = split_parser("ablation")
     parser.add_argument("--rates", nargs="+", type=float, default=RATES)
+    parser.add_argument("--metric", choices=METRICS, default="PSNR", help="what is to be equal")
     parser.add_argument(
         "--models",
         nargs="+",
@@ -204,18 +214,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     samples = read_split(options.data, options.split, options.limit, options.trim)
+    metric = METRICS[options.metric]
+    curves = partial(_curves, samples=samples, rates=options.rates, metric=metric)
     if options.models:
         bundles = dict(map(_named_codec, options.models))
         (_, first), *others = bundles.items()
-        curves = partial(_curves, in_levels, samples=samples, rates=options.rates)
-        base = curves(first)
-        found = [_worth(name, samples, base, curves(codec)) for name, codec in others]
+        base = curves(in_levels, first)
+        found = [_worth(name, samples, base, curves(in_levels, codec)) for name, codec in others]
     else:
         codec, measured = Codec.default(), {}
         for name, variants in INGREDIENTS.items():
             for variant in variants:
                 if variant not in measured:
-                    measured[variant] = _curves(variant, codec, samples, options.rates)
+                    measured[variant] = curves(variant, codec)
             print(f"{name}: done", file=sys.stderr)
         found = [
             _worth(name, samples, measured[whole], measured[without])
@@ -234,18 +245,23 @@ def _named_codec(argument: str) -> tuple[str, Codec]:
 
 
 Curve: TypeAlias = list[tuple[float, float]]
-"""Bytes and PSNR of one image at several rates."""
+"""Bytes and quality (dB) of one image at several rates."""
 
 
 def _curves(
-    variant: Variant, codec: Codec, samples: Sequence[Sample], rates: Sequence[float]
+    variant: Variant,
+    codec: Codec,
+    *,
+    samples: Sequence[Sample],
+    rates: Sequence[float],
+    metric: Callable[[Pixels, Pixels, float], float],
 ) -> list[Curve]:
     curves = []
     for sample in samples:
         pixels, curve = sample.pixels, []
         for rate in rates:
             size, decoded = variant(codec, pixels, int(rate * pixels.size / 8))
-            curve.append((size, psnr(pixels, decoded, 255)))
+            curve.append((size, metric(pixels, decoded, 255)))
         curves.append(curve)
     return curves
 

@@ -32,9 +32,11 @@ def test_every_ingredient_is_taken_out(one_picture, tmp_path, capsys):
     assert "| context model | " in capsys.readouterr().out
 
 
-def test_a_bundle_needs_as_much_as_itself(one_picture, capsys):
+@pytest.mark.parametrize("metric", ablation.METRICS)
+def test_a_bundle_needs_as_much_as_itself(one_picture, capsys, metric):
     models = [f"one={SHIPPED}", f"other={SHIPPED}"]
     arguments = ["--data", str(one_picture), "--rates", "0.5", "1", "--models", *models]
+    arguments += ["--metric", metric]
     assert ablation.main(arguments) == 0
     assert "| other | +0.0 | +0.0 to +0.0 | 1 |" in capsys.readouterr().out
 

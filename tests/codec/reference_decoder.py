@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-CURRENT = [0, 21, 29, 35, 39, 43, 47, 49, 52, 54, 56, 58, 60, 62, 63, 65]
-ABOVE = [0, 32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80]
+REFINABLE = [32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80]
 SHARES = [
     *(1, 1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 10, 12, 14, 17, 20, 24, 29, 34, 41, 49, 58, 69, 82),
     *(98, 117, 139, 165, 197, 234, 279, 331, 394, 469, 558, 663, 789, 939, 1116, 1327, 1579),
@@ -137,9 +136,13 @@ class Decoder:
     def decode(self) -> Decoded:
         plane = 0
         for plane in reversed(range(max(self.tops))):
-            for known in self.known:
-                known[:] = False
-            if not all(self.array(number, plane) for number in reversed(range(len(self.sizes)))):
+            for known, top in zip(self.known, self.tops, strict=True):
+                known[:] = top <= plane
+            begun = [n for n in reversed(range(len(self.tops))) if self.tops[n] > plane]
+            later = []
+            if not all(self.significance(number, plane, later) for number in begun):
+                break
+            if not all(self.group(number, plane, 0, *refined) for number, *refined in later):
                 break
         crops = [np.s_[:, :rows, :columns] for _, rows, columns in self.sizes]
         values = [
@@ -149,24 +152,47 @@ class Decoder:
         known = [mask[crop] for mask, crop in zip(self.known, crops, strict=True)]
         return Decoded(self.step, self.offset, self.plain, self.dark_sides, plane, values, known)
 
-    def array(self, number: int, plane: int) -> bool:
-        """Decode one plane of one array; False where the last level is full."""
-        if self.tops[number] <= plane:
-            self.known[number][:] = True
-            return True
-        if number == self.scales:
-            indices = np.full(self.magnitudes[number].shape, 96)
-            return self.places(number, plane, np.s_[:, :, :], indices, indices, None)
-        densities = self.densities(number, plane)
-        for phase, (row, column) in enumerate(PHASES):
-            cells = self.cells(number, plane, 3 * phase)
-            places = [12 * min(number, 3) + 3 * phase + band for band in range(3)]
-            indices = np.stack([self.network(cells, densities, place) for place in places])
-            signs = np.concatenate([self.sign_network(cells, place) for place in places])
-            part = np.s_[:, row::2, column::2]
-            if not self.places(number, plane, part, indices[:, 0], indices[:, 1], signs):
+    def significance(self, number: int, plane: int, later: list) -> bool:
+        """Decode what becomes non-zero in an array; False where the last level is full."""
+        refined, refinement = [], {}
+        for places, indices, signs in self.steps(number, plane):
+            raster = [at for place in places for at in self.raster(number, place)]
+            significance = dict(zip(raster, indices[:, 0].ravel(), strict=True))
+            refinement.update(zip(raster, indices[:, 1].ravel(), strict=True))
+            sign_indices = None if signs is None else dict(zip(raster, signs.ravel(), strict=True))
+            refined += [at for at in raster if self.magnitudes[number][at]]
+            new = [at for at in raster if not self.magnitudes[number][at]]
+            new.sort(key=lambda at, of=significance: -int(of[at]))  # stable
+            if not self.group(number, plane, 1, new, significance, sign_indices):
                 return False
+        later.append((number, refined, refinement))
         return True
+
+    def steps(self, number: int, plane: int):
+        """Yield places that are coded together, their indices and those of their signs."""
+        if number == self.scales:
+            yield [0], np.full((1, 2, *self.magnitudes[number].shape[1:]), 96), None
+            return
+        densities = self.densities(number, plane)
+        together = 3 if number < 3 else 6
+        for first in range(0, 12, together):
+            cells = self.cells(number, plane)
+            places = range(first, first + together)
+            networks = [12 * min(number, 3) + place for place in places]
+            indices = np.stack([self.network(cells, densities, which) for which in networks])
+            signs = np.concatenate([self.sign_network(cells, which) for which in networks])
+            yield places, indices, signs
+
+    def raster(self, number: int, place: int) -> list[tuple[int, int, int]]:
+        _, rows, columns = self.magnitudes[number].shape
+        if number == self.scales:
+            return [(0, row, column) for row in range(rows) for column in range(columns)]
+        first, left = PHASES[place // 3]
+        return [
+            (place % 3, row, column)
+            for row in range(first, rows, 2)
+            for column in range(left, columns, 2)
+        ]
 
     def coarser(self, scale: int) -> np.ndarray:
         _, rows, columns = self.magnitudes[scale].shape
@@ -180,18 +206,14 @@ class Decoder:
             return np.ones((3, rows // 2, columns // 2), dtype=np.int64)
         return np.where(self.minus[scale + 1][:, : rows // 2, : columns // 2], -1, 1)
 
-    def cells(self, scale: int, plane: int, coded: int) -> np.ndarray:
+    def cells(self, scale: int, plane: int) -> np.ndarray:
         channels = []
-        for phase, (row, column) in enumerate(PHASES):
+        for row, column in PHASES:
             for band in range(3):
                 values = self.magnitudes[scale][band, row::2, column::2]
                 signs = np.where(self.minus[scale][band, row::2, column::2], -1, 1)
-                if 3 * phase + band < coded:
-                    channels.append(signs * np.take(CURRENT, np.minimum(values >> plane, 15)))
-                else:
-                    channels.append(signs * np.take(ABOVE, np.minimum(values >> plane + 1, 15)))
-        coarser = np.take(CURRENT, np.minimum(self.coarser(scale) >> plane, 15))
-        coarser = coarser * self.coarser_signs(scale)
+                channels.append(signs * feature(values >> plane))
+        coarser = feature(self.coarser(scale) >> plane) * self.coarser_signs(scale)
         return np.array([*channels, *coarser])
 
     def densities(self, scale: int, plane: int) -> np.ndarray:
@@ -199,57 +221,39 @@ class Decoder:
         shares = [4096 * int(np.count_nonzero(band)) // band.size for band in bands]
         return np.array([sum(entry <= share for entry in SHARES) for share in shares])
 
-    def places(
-        self,
-        number: int,
-        plane: int,
-        part: tuple[slice, slice, slice],
-        significance: np.ndarray,
-        refinement: np.ndarray,
-        sign_indices: np.ndarray | None,
-    ) -> bool:
-        magnitudes, minus, known = (
-            a[number][part] for a in (self.magnitudes, self.minus, self.known)
-        )
-        raster = list(np.ndindex(magnitudes.shape))
-        old = [at for at in raster if magnitudes[at]]
-        new = [at for at in raster if not magnitudes[at]]
-        signs = None if number < self.unsigned_scales else minus
-        new.sort(key=lambda at: -int(significance[at]))  # stable
-        return self.group(
-            old, plane, refinement, self.kinds[0][number], magnitudes, known, None, None
-        ) and self.group(
-            new, plane, significance, self.kinds[1][number], magnitudes, known, signs, sign_indices
-        )
-
-    def group(
-        self, positions, plane, indices, kind, magnitudes, known, minus, sign_indices
-    ) -> bool:
-        """Decode bits, and signs into ``minus`` unless it is None."""
+    def group(self, number, plane, kind, positions, indices, sign_indices=None) -> bool:
+        """Decode bits, and signs of those that become non-zero (kind 1)."""
+        kind_of_array = self.kinds[kind][number]
+        with_signs = kind == 1 and number >= self.unsigned_scales
+        probabilities, coded = kind_of_array.probabilities(), []
         waiting = list(positions)
-        probabilities, coded = kind.probabilities(), []
         while waiting and self.counts:
             here, waiting = waiting[: self.counts[0]], waiting[self.counts[0] :]
             self.counts[0] -= len(here)
             ones = []
             for at in here:
-                known[at] = True
+                self.known[number][at] = True
                 bit = self.stacks[0].read(probabilities[indices[at]])
                 coded.append((indices[at], bit))
                 if bit:
-                    magnitudes[at] += 2**plane
+                    self.magnitudes[number][at] += 2**plane
                     ones.append(at)
-            if minus is not None:
-                for at in ones:
-                    even = sign_indices is None
-                    k = SIGN if even else self.sign_probabilities[sign_indices[at]]
-                    minus[at] = self.stacks[0].read(k) == 1
+            for at in ones if with_signs else []:
+                even = sign_indices is None
+                k = SIGN if even else self.sign_probabilities[sign_indices[at]]
+                self.minus[number][at] = self.stacks[0].read(k) == 1
             if waiting:
                 self.counts.pop(0)
                 self.stacks.pop(0)
         if coded and not waiting:
-            kind.learn(coded)
+            kind_of_array.learn(coded)
         return not waiting
+
+
+def feature(magnitudes: np.ndarray) -> np.ndarray:
+    """Feature of magnitudes in units of the plane."""
+    refinable = np.take(REFINABLE, np.clip((magnitudes >> 1) - 1, 0, 14))
+    return np.where(magnitudes > 1, refinable, 21 * magnitudes)
 
 
 def decode(

@@ -10,7 +10,7 @@ from primis.codec import context as features
 from primis.codec.codec import Codec
 from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK, ContextModel
 from primis.codec.integers import EVEN_SIGN
-from primis.codec.layout import BANDS, CORNERS
+from primis.codec.layout import BANDS, PLACES, steps
 from tests.codec import reference_decoder
 from tests.codec.exact import ExactNetwork
 from tests.pictures import textured
@@ -28,24 +28,28 @@ def exact_signs(codec: Codec) -> ExactNetwork:
 
 def made_cells(rng: np.random.Generator, shape: tuple[int, int], busy: float) -> np.ndarray:
     """Features with signs (15, rows, columns), a share ``busy`` of them not zero."""
-    levels = rng.choice([*reference_decoder.CURRENT, *reference_decoder.ABOVE], (15, *shape))
+    levels = rng.choice([0, 21, *reference_decoder.REFINABLE], (15, *shape))
     return levels * rng.choice([-1, 1], levels.shape) * (rng.random(levels.shape) < busy)
 
 
-@pytest.mark.parametrize("number", range(len(CORNERS) * SCALE_CLASSES))
-def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_signs, number):
-    rng = np.random.default_rng(number)
-    place = divmod(number, len(CORNERS))
-    networks = range(BANDS * number, BANDS * (number + 1))
+@pytest.mark.parametrize(
+    ("scale", "step"),
+    [(scale, step) for scale in range(SCALE_CLASSES + 1) for step in range(len(steps(scale)))],
+)
+def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_signs, scale, step):
+    rng = np.random.default_rng(10 * scale + step)
+    first = len(PLACES) * min(scale, SCALE_CLASSES - 1)
+    networks = range(first, first + len(PLACES))[steps(scale)[step]]
     for shape, busy in [((9, 14), 0.1), ((16, 5), 0.9), ((1, 1), 1.0)]:
         cells = made_cells(rng, shape, busy)
         densities = rng.integers(0, 49, 6)
         bordered = features.bordered(cells.astype(np.int8))
-        got = codec.context.indices(bordered, densities.astype(np.float32), *place)
+        got = codec.context.indices(bordered, densities.astype(np.float32), scale, step)
         expected = [exact(cells, network, densities=densities) for network in networks]
         np.testing.assert_array_equal(np.stack(got, axis=1), expected)
-        shuffled = rng.permutation(BANDS * cells[0].size)
-        signs = codec.context.sign_indices(bordered, shuffled, *place)
+        shuffled = rng.permutation(len(networks) * cells[0].size)
+        positions = shuffled + steps(scale)[step].start * cells[0].size
+        signs = codec.context.sign_indices(bordered, positions, scale, step)
         expected = np.concatenate([exact_signs(cells, network).ravel() for network in networks])
         np.testing.assert_array_equal(signs, expected[shuffled])
 
@@ -61,9 +65,10 @@ def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_signs):
 def test_signs_around_turned_around_turn_the_odds_around(codec: Codec):
     cells = features.bordered(made_cells(np.random.default_rng(0), (20, 20), 0.3).astype(np.int8))
     everywhere = np.arange(BANDS * 400)
-    for place in ((0, 0), (1, 1), (3, 3)):
+    for scale, step in ((0, 0), (1, 1), (3, 1)):
+        places = everywhere + steps(scale)[step].start * 400
         one, other = (
-            codec.context.sign_indices(around, everywhere, *place).astype(int)
+            codec.context.sign_indices(around, places, scale, step).astype(int)
             for around in (cells, -cells)
         )
         inside = (one > 0) & (one < 127) & (other > 0) & (other < 127)
@@ -89,13 +94,9 @@ def test_many_neighbourhoods_are_seen_in_portions(codec: Codec, monkeypatch):
 
 def test_features_are_the_tables_of_the_format():
     magnitudes = np.arange(40, dtype=np.int32)
-    clipped = np.minimum(magnitudes, 15)
-    np.testing.assert_array_equal(
-        features.current_level(magnitudes), np.take(reference_decoder.CURRENT, clipped)
-    )
-    np.testing.assert_array_equal(
-        features.level_above(magnitudes), np.take(reference_decoder.ABOVE, clipped)
-    )
+    expected = reference_decoder.feature(magnitudes)
+    np.testing.assert_array_equal(features.feature(magnitudes, magnitudes < 0), expected)
+    np.testing.assert_array_equal(features.feature(magnitudes, magnitudes >= 0), -expected)
 
 
 @pytest.mark.parametrize("count", [0, 1, 5, 64, 65, 1000, 4000, 4096])

@@ -15,17 +15,23 @@ from tests.codec.made_codes import lengths_of, made_codes
 from tests.pictures import KINDS
 
 
+def place_in_step(network: int) -> tuple[int, int, int]:
+    """Scale, step, and place in the step, of one of the 48 networks."""
+    scale, place = divmod(network, 12)
+    return scale, *divmod(place, 6 if scale == 3 else 3)
+
+
 def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     def network(cells, densities, place):
         inputs = bordered(cells.astype(np.int8)), densities.astype(np.float32)
-        scale, corner, band = place // 12, place % 12 // 3, place % 3
-        return np.stack(codec.context.indices(*inputs, scale, corner))[:, band]
+        scale, step, number = place_in_step(place)
+        return np.stack(codec.context.indices(*inputs, scale, step))[:, number]
 
     def sign_network(cells, place):
-        scale, corner, band = place // 12, place % 12 // 3, place % 3
-        everywhere = np.arange(cells[0].size) + band * cells[0].size
+        scale, step, _ = place_in_step(place)
+        everywhere = np.arange(cells[0].size) + place % 12 * cells[0].size
         around = bordered(cells.astype(np.int8))
-        found = codec.context.sign_indices(around, everywhere, scale, corner)
+        found = codec.context.sign_indices(around, everywhere, scale, step)
         return found.reshape(1, *cells.shape[1:])
 
     ours: SparseCodes = codec.unpack(shape, bodies, unsigned_scales=unsigned_scales)

@@ -8,7 +8,7 @@ from primis.codec import layout  # noqa: E402
 from primis.train import networks  # noqa: E402
 from primis.train.lifting import Scale  # noqa: E402
 from primis.train.networks import AutoEncoder, Restorer, Sparsifier  # noqa: E402
-from primis.train.objective import cut_masks, dequantise  # noqa: E402
+from primis.train.objective import PASSES, dequantise, half_known  # noqa: E402
 
 
 def disturbed(module: torch.nn.Module, strength: float = 0.1) -> torch.nn.Module:
@@ -103,7 +103,14 @@ def test_dequantisation_puts_values_in_the_middle_of_their_cells():
 
 def test_training_and_coding_visit_cells_in_the_same_order():
     assert networks.PHASES == layout.PHASES
-    fine = cut_masks(torch.tensor([4 * networks.SCALES - 3]), (128, 128))[0]
-    assert not fine[..., 0::2, 0::2].any()
+    codes = [torch.full((1, 3, side, side), 1.9) for side in (32, 16, 8, 4, 2, 1)]
+    codes[0][..., :2, :2] = -2
+    fine = half_known(codes, torch.tensor([4 * networks.SCALES - 3]))[0]
+    assert fine[..., :2, :2].all()  # refinement comes last
+    assert not fine[..., 2::2, 2::2].any()
     assert fine[..., 1::2, 1::2].all()
-    assert not any(mask.any() for mask in cut_masks(torch.tensor([24]), (128, 128)))
+    fine, *coarse = half_known(codes, torch.tensor([PASSES - 1]))
+    assert fine[..., :2, :2].all()
+    assert not fine[..., 2:, :].any()
+    assert not any(mask.any() for mask in coarse)
+    assert not any(mask.any() for mask in half_known(codes, torch.tensor([PASSES])))

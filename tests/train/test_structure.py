@@ -42,7 +42,7 @@ def test_a_share_of_the_gradient_is_that_of_the_other_measure():
 
 def test_the_objective_reports_it_only_if_it_counts():
     image = torch.from_numpy(textured((64, 128)).astype(np.float32))[None, None]
-    inputs = image, torch.full((1, 1, 1, 1), 20.0), torch.tensor([24])
+    inputs = image, torch.full((1, 1, 1, 1), 20.0), torch.tensor([30])
     torch.manual_seed(0)
     with torch.no_grad():
         without, with_it = (TrainedAutoEncoder(16, share)(*inputs) for share in (0.0, 0.3))

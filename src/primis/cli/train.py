@@ -11,7 +11,7 @@ from primis.errors import UsageError
 
 
 @click.command(
-    epilog=options.example("primis train configs/radiograph-5.toml -o models/radiograph-5")
+    epilog=options.example("primis train configs/radiograph-6.toml -o models/radiograph-6")
 )
 @click.argument("config", type=options.FILE, metavar="CONFIG")
 @options.out_folder("Folder of the model bundle; made if missing.")

@@ -1,13 +1,13 @@
 """Sparse codes to bytes of an exact length, and back.
 
-The codes are visited most significant plane first and, within a plane, from the coarsest scale to
-the finest; a magnitude's next bit (significance or refinement) and, once it is non-zero, its sign
-are coded by an asymmetric numeral system (Duda, arXiv 1311.2540; `constriction`) with probabilities
-of the context model, which follow the image (`primis.codec.adaptation`). Likely bits come first, so
-whatever length the stream is cut to, the bits that it keeps are those that buy most. Each access
-level is one such stream: it goes on where the level below stopped, and stops where its bytes are
-full. Hence files of one shape and rate are all equally long, and any bytes of that length are the
-codes of some image.
+The codes are visited most significant plane first. In a plane, those that were zero so far come
+first, from the coarsest scale to the finest, then the next bits of the others, likewise. Bits
+(significance or refinement) and, once a magnitude is non-zero, its sign are coded by an asymmetric
+numeral system (Duda, arXiv 1311.2540; `constriction`) with probabilities of the context model,
+which follow the image (`primis.codec.adaptation`). Likely bits come first, so whatever length the
+stream is cut to, the bits that it keeps are those that buy most. Each access level is one such
+stream: it goes on where the level below stopped, and stops where its bytes are full. Hence files of
+one shape and rate are all equally long, and any bytes of that length are the codes of some image.
 
 docs/format.md, "Code bytes", specifies the streams byte by byte.
 """
@@ -15,7 +15,7 @@ docs/format.md, "Code bytes", specifies the streams byte by byte.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
@@ -34,13 +34,11 @@ from primis.codec.context import (
     Indices,
     Positions,
     bordered,
-    current_level,
     density,
-    level_above,
-    signed,
+    feature,
 )
 from primis.codec.integers import EVEN_ODDS, on_one_thread
-from primis.codec.layout import BANDS, CORNERS, MAX_SCALES, PLACES, Layout
+from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout, steps
 from primis.errors import DamagedFileError
 
 MAX_PLANES = 24
@@ -79,27 +77,37 @@ def decode_step(code: int) -> float:
 class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
-    ``array`` numbers the arrays of the layout, ``places`` are some of the places in there;
-    ``positions`` are flat in these, ``indices`` their probability indices, and ``probabilities``
-    what these stand for. ``fresh`` ones were zero so far; ``sign_indices`` tells how likely they
-    are negative (None: even odds).
+    ``array`` numbers the arrays of the layout; ``positions`` are flat in there, ``indices`` their
+    probability indices, and ``table`` tells what these stand for. ``fresh`` ones were zero so far;
+    ``sign_indices`` tells how likely they are negative (None: even odds).
     """
 
     array: int
-    places: slice
     plane: int
     positions: Positions
     indices: Indices
-    probabilities: NDArray[np.float64]
+    table: AdaptiveTable
     fresh: bool
     sign_indices: Callable[[Positions], Indices] | None
+
+
+class _Expectation(NamedTuple):
+    """What is likely in some places: the first flat position in there, and indices (places, h, w).
+
+    ``signs`` gives indices of signs from positions; None: even odds.
+    """
+
+    start: int
+    significance: Indices
+    refinement: Indices
+    signs: Callable[[Positions], Indices] | None
 
 
 class _Source(Protocol):
     """Where the symbols of a walk come from: the truth (encoder) or the streams (decoder)."""
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
-        """Give bit ``plane`` of the magnitudes, and signs (True for minus) of fresh ones.
+        """Give a bit of the magnitudes, and signs (True for minus) of fresh ones.
 
         Fewer bits than positions mean that the last stream has ended.
         """
@@ -123,87 +131,90 @@ class _Walk:
 
     def run(self, source: _Source, lowest: int = 0) -> None:
         """Visit all codes down to plane ``lowest``, or until the source has no more."""
+        coarse_first = range(len(self.tops) - 1, -1, -1)
         with on_one_thread():
             for plane in reversed(range(lowest, max(self.tops))):
                 self.plane = plane
-                for known in self.known:
-                    known.fill(False)
-                if not all(self._visit(array, source) for array in reversed(range(len(self.tops)))):
+                for known, top in zip(self.known, self.tops, strict=True):
+                    known.fill(top <= plane)
+                begun = [array for array in coarse_first if self.tops[array] > plane]
+                refinement: list[_Visit] = []
+                if not all(self._find(array, source, refinement) for array in begun):
+                    return
+                if not all(self._code(visit, source) for visit in refinement):
                     return
 
-    def _visit(self, array: int, source: _Source) -> bool:
-        """Code one plane of one scale or of the smooth band; False where the streams end."""
-        if self.tops[array] <= self.plane:
-            self.known[array].fill(True)
-            return True
-        if array == self.layout.scales:
-            even = np.full(self.magnitudes[array].shape, EVEN_ODDS, dtype=np.uint8)
-            return self._visit_places(array, slice(1), even, even, None, source)
-        cells, densities = self._features(array)
-        for corner, places in enumerate(CORNERS):
-            indices = self.context.indices(cells, densities, array, corner)
-            signs = partial(self.context.sign_indices, cells, scale=array, corner=corner)
-            if not self._visit_places(array, places, *indices, signs, source):
+    def _find(self, array: int, source: _Source, refinement: list[_Visit]) -> bool:
+        """Code which coefficients of an array become non-zero; False where the streams end.
+
+        The refinement of those that are already is due later, and added to a list.
+        """
+        magnitude = self.magnitudes[array].reshape(-1)
+        found = []
+        for start, significance, refinable, signs in self._expectations(array):
+            zero = magnitude[start : start + significance.size] == 0
+            old, new = np.flatnonzero(~zero), np.flatnonzero(zero)
+            found.append((old + start, refinable.reshape(-1)[old]))
+            indices = significance.reshape(-1)[new]
+            likely_first = np.argsort(~indices, kind="stable")
+            new, indices = new[likely_first] + start, indices[likely_first]
+            table = self._significance[array]
+            visit = _Visit(array, self.plane, new, indices, table, True, signs)
+            if not self._code(visit, source):
                 return False
-            level = current_level(self.magnitudes[array][places] >> self.plane)
-            now_known = signed(level, self.negative[array][places])
-            cells[1:-1, 1:-1, places] = now_known.transpose(1, 2, 0)
+        positions, given = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        table = self._refinement[array]
+        refinement.append(_Visit(array, self.plane, positions, given, table, False, None))
         return True
 
+    def _expectations(self, array: int) -> Iterator[_Expectation]:
+        """Tell what the context model expects of an array, step by step."""
+        if array == self.layout.scales:
+            even = np.full(self.magnitudes[array].shape, EVEN_ODDS, dtype=np.uint8)
+            yield _Expectation(0, even, even, None)
+            return
+        cells, densities = self._features(array)
+        magnitudes, negative = self.magnitudes[array], self.negative[array]
+        for step, places in enumerate(steps(array)):
+            indices = self.context.indices(cells, densities, array, step)
+            signs = partial(self.context.sign_indices, cells, scale=array, step=step)
+            yield _Expectation(places.start * magnitudes[0].size, *indices, signs)
+            now_known = feature(magnitudes[places] >> self.plane, negative[places])
+            cells[1:-1, 1:-1, places] = now_known.transpose(1, 2, 0)
+
     def _features(self, scale: int) -> tuple[Features, NDArray[np.float32]]:
-        """Return the inputs of the context network before the first place of a plane."""
-        above = self.magnitudes[scale] >> self.plane + 1
-        _, rows, columns = above.shape
+        """Return the inputs of the context network before the first step of a plane."""
+        magnitudes = self.magnitudes[scale] >> self.plane
+        _, rows, columns = magnitudes.shape
         cells = np.zeros((CHANNELS, rows, columns), dtype=np.int8)
-        cells[: len(PLACES)] = signed(level_above(above), self.negative[scale])
+        cells[: len(PLACES)] = feature(magnitudes, self.negative[scale])
         densities = np.zeros(2 * BANDS, dtype=np.float32)
-        densities[:BANDS] = density(_join(above))
+        densities[:BANDS] = density(_join(magnitudes))
         if scale + 1 < self.layout.scales:
             coarser = _join(self.magnitudes[scale + 1])[:, :rows, :columns] >> self.plane
             negative = _join(self.negative[scale + 1])[:, :rows, :columns]
-            cells[len(PLACES) :] = signed(current_level(coarser), negative)
+            cells[len(PLACES) :] = feature(coarser, negative)
             densities[BANDS:] = density(coarser)
         return bordered(cells), densities
 
-    def _visit_places(
-        self,
-        array: int,
-        places: slice,
-        significance: Indices,
-        refinement: Indices,
-        signs: Callable[[Positions], Indices] | None,
-        source: _Source,
-    ) -> bool:
-        """Code some places: refinements in raster order, then significance, likeliest first."""
+    def _code(self, visit: _Visit, source: _Source) -> bool:
+        """Code a group; False where the streams end."""
+        if not len(visit.positions):
+            return True
         magnitude, negative, known = (
-            arrays[array][places].reshape(-1)
+            arrays[visit.array].reshape(-1)
             for arrays in (self.magnitudes, self.negative, self.known)
         )
-        zero = magnitude == 0
-        old, new = np.flatnonzero(~zero), np.flatnonzero(zero)
-        new = new[np.argsort(~significance.reshape(-1)[new], kind="stable")]
-        for positions, indices, tables, fresh in (
-            (old, refinement, self._refinement, False),
-            (new, significance, self._significance, True),
-        ):
-            if not len(positions):
-                continue
-            given, table = indices.reshape(-1)[positions], tables[array]
-            visit = _Visit(
-                array, places, self.plane, positions, given, table.probabilities, fresh, signs
-            )
-            bits, minus = source.take(visit)
-            done = positions[: len(bits)]
-            ones = done[bits == 1]
-            magnitude[ones] |= 1 << self.plane
-            if fresh:
-                negative[ones] = minus
-            if len(bits) < len(positions):
-                known[done] = True
-                known[old] |= fresh  # significance comes last: refinement is done
-                return False
-            table.learn(given, bits)
-        known.fill(True)
+        bits, minus = source.take(visit)
+        done = visit.positions[: len(bits)]
+        known[done] = True
+        ones = done[bits == 1]
+        magnitude[ones] |= 1 << visit.plane
+        if visit.fresh:
+            negative[ones] = minus
+        if len(bits) < len(visit.positions):
+            return False
+        visit.table.learn(visit.indices, bits)
         return True
 
 
@@ -244,10 +255,10 @@ class _Truth:
 
     def _look(self, visit: _Visit) -> tuple[Integers, Bits, Costs]:
         """Return values, bits, and information in bits, signs not counted."""
-        values = self._values[visit.array][visit.places].reshape(-1)[visit.positions]
+        values = self._values[visit.array].reshape(-1)[visit.positions]
         bits = np.abs(values) >> visit.plane & 1
-        costs = _information(visit.probabilities)
-        return values, bits, costs[visit.indices + bits * len(visit.probabilities)]
+        odds = visit.table.probabilities
+        return values, bits, _information(odds)[visit.indices + bits * len(odds)]
 
 
 def _information(odds: NDArray[np.float64]) -> Costs:
@@ -293,7 +304,7 @@ class _Writer(_Truth):
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
         values, bits, cost = self._look(visit)
-        odds = visit.probabilities[visit.indices]
+        odds = visit.table.probabilities[visit.indices]
         ones = np.flatnonzero(bits)
         with_signs = visit.fresh and visit.array >= self._unsigned_scales
         if with_signs:
@@ -346,14 +357,14 @@ class _Meter(_Truth):
         ones = np.flatnonzero(bits)
         minus = values[ones] < 0
         total = cost.sum()
-        if visit.sign_indices is None:
-            total += len(ones) if visit.fresh else 0
-        else:
+        if visit.array < len(self._values) - 1:
             np.add.at(self.symbols, (visit.indices, bits), 1)
-            if visit.fresh and len(ones):
-                signs, given = minus.astype(np.intp), visit.sign_indices(visit.positions[ones])
-                total += self._sign_costs[signs, given].sum()
-                np.add.at(self.signs, (given, signs), 1)
+        if visit.fresh and visit.sign_indices is None:
+            total += len(ones)
+        elif visit.sign_indices is not None and len(ones):
+            signs, given = minus.astype(np.intp), visit.sign_indices(visit.positions[ones])
+            total += self._sign_costs[signs, given].sum()
+            np.add.at(self.signs, (given, signs), 1)
         self.bits[visit.plane, visit.array] += total
         return bits, minus
 
@@ -373,7 +384,7 @@ class _Streams:
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
         with_signs = visit.fresh and visit.array >= self._unsigned_scales
-        odds = visit.probabilities[visit.indices]
+        odds = visit.table.probabilities[visit.indices]
         bits = np.zeros(len(visit.positions), dtype=np.int32)
         signs = []
         done = 0

@@ -26,9 +26,6 @@ _TRIAL_RATE = 0.75
 
 _TRIAL_SIDE = 1024
 
-_CAUTION = 1.015
-"""Of what codes should cost so much is set aside: a plane cut short costs more than one begun."""
-
 _REFINEMENTS, _NEAR = 2, 0.007
 """How often codes of a high rate are measured and made anew, until their bytes are so near."""
 
@@ -138,7 +135,7 @@ class Codec:
             known = everything_known(layout)
             return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides)
 
-        aim = 8 * budget / _CAUTION
+        aim = 8.0 * budget
         asked, codes = aim, made(aim)
         tried: list[tuple[float, float]] = []
         for _ in range(_REFINEMENTS if refine else 0):

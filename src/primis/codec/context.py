@@ -24,7 +24,7 @@ from primis.codec.integers import (
     SignNetwork,
     read_weights,
 )
-from primis.codec.layout import BANDS, CORNERS, PLACES
+from primis.codec.layout import BANDS, PLACES, steps
 
 CHANNELS = len(PLACES) + BANDS
 SIDE = 3
@@ -32,10 +32,10 @@ SIDE = 3
 SCALE_CLASSES = 4
 NETWORK, SIGN_NETWORK = "context.npz", "signs.npz"
 
-# round(16 * log2(1 + x / 4)) for magnitudes M from 1 on, x = 4 * M + 2 where M is known to the
-# current plane, x = 8 * M + 4 where only to the plane above; from 15 on all are alike.
-_CURRENT = np.array([0, 21, 29, 35, 39, 43, 47, 49, 52, 54, 56, 58, 60, 62, 63, 65], dtype=np.int8)
-_ABOVE = np.array([0, 32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80], dtype=np.int8)
+# round(16 * log2(1 + x / 4)), x = 6 for a magnitude of 1, which this plane has made non-zero, and
+# x = 4 * M + 4 for even magnitudes M, whose last bit this plane has still to refine.
+_REFINABLE = [32, 41, 48, 53, 57, 61, 64, 67, 69, 71, 73, 75, 77, 79, 80]
+LEVELS = np.array([0, 21, *np.repeat(_REFINABLE, 2)], dtype=np.int8)
 # Share of non-zero coefficients in a band, in 1/4096: about 4 * log2(1 + share).
 _SHARES = np.array(
     # smallest share with each value from 1 on: ceil(2 ** ((k - 0.5) / 4) - 1)
@@ -50,19 +50,10 @@ Indices: TypeAlias = NDArray[np.uint8]
 Positions: TypeAlias = NDArray[np.intp]
 
 
-def current_level(magnitude: Integers) -> Features:
-    """Feature of magnitudes whose lowest known bit is that of the current plane."""
-    return _CURRENT[np.minimum(magnitude, 15)]
-
-
-def level_above(magnitude: Integers) -> Features:
-    """Feature of magnitudes whose lowest known bit is that of the plane above."""
-    return _ABOVE[np.minimum(magnitude, 15)]
-
-
-def signed(level: Features, negative: Mask) -> Features:
-    """Feature with the sign of the coefficient."""
-    return np.where(negative, -level, level)
+def feature(magnitude: Integers, negative: Mask) -> Features:
+    """Feature, with its sign, of magnitudes in units of the current plane."""
+    levels = LEVELS[np.minimum(magnitude, len(LEVELS) - 1)]
+    return np.where(negative, -levels, levels)
 
 
 def density(magnitude: Integers) -> NDArray[np.float32]:
@@ -129,9 +120,9 @@ class ContextModel:
         self.sign_probabilities: NDArray[np.float64] = sign_probabilities / 2**PROBABILITY_BITS
 
     def indices(
-        self, cells: Features, densities: Numbers, scale: int, corner: int
+        self, cells: Features, densities: Numbers, scale: int, step: int
     ) -> tuple[Indices, Indices]:
-        """Return probability indices (bands, h, w) of significance and of refinement symbols.
+        """Return probability indices (places, h, w) of significance and of refinement symbols.
 
         Parameters
         ----------
@@ -140,11 +131,11 @@ class ContextModel:
             the coarser scale, as `bordered` arranges them. Signs do not matter.
         densities
             (6,): of the three bands and of the three coarser ones.
-        scale, corner
-            Which scale (0 the finest) and corner of the cell, of `CORNERS`, comes next.
+        scale, step
+            Which scale (0 the finest) and which places of it, of its `steps`, come next.
         """
         positions = distinct(cells)
-        network = partial(self._bits, densities=densities, corner=_number(scale, corner))
+        network = partial(self._bits, densities=densities, step=_number(scale, step))
         found = _in_portions(network, np.abs(cells), positions)
         rows, columns = cells.shape[0] - 2, cells.shape[1] - 2
         indices = np.repeat(found[..., -1:], rows * columns, axis=2)
@@ -152,35 +143,34 @@ class ContextModel:
         significance, refinement = indices.reshape(2, -1, rows, columns)
         return significance, refinement
 
-    def sign_indices(
-        self, cells: Features, positions: Positions, scale: int, corner: int
-    ) -> Indices:
-        """Return indices (n,) of the signs of coefficients at n flat positions of a corner.
+    def sign_indices(self, cells: Features, positions: Positions, scale: int, step: int) -> Indices:
+        """Return indices (n,) of the signs of coefficients at n positions of a step.
 
         Parameters
         ----------
         cells
             As in `indices`, features with signs.
         positions
-            In its bands (bands, h, w).
-        scale, corner
+            Flat in all places of the scale (12, h, w).
+        scale, step
             As in `indices`.
         """
-        which, inside = np.divmod(positions, (cells.shape[0] - 2) * (cells.shape[1] - 2))
-        network = partial(self._signs, corner=_number(scale, corner))
+        place, inside = np.divmod(positions, (cells.shape[0] - 2) * (cells.shape[1] - 2))
+        which = place - steps(scale)[step].start
+        network = partial(self._signs, step=_number(scale, step))
         found: Indices = _in_portions(network, cells, inside)[0, which, np.arange(len(which))]
         return found
 
 
-def _number(scale: int, corner: int) -> int:
-    """Return which of the networks is for a corner of a scale."""
-    return min(scale, SCALE_CLASSES - 1) * len(CORNERS) + corner
+def _number(scale: int, step: int) -> int:
+    """Return which of the networks is for a step of a scale."""
+    return sum(len(steps(finer)) for finer in range(min(scale, SCALE_CLASSES - 1))) + step
 
 
 def _in_portions(
     network: Callable[[Numbers], Numbers], cells: Features, positions: Positions
 ) -> Indices:
-    """Run a network on the neighbourhoods of n positions; return (outputs, bands, n)."""
+    """Run a network on the neighbourhoods of n positions; return (outputs, places, n)."""
     parts = [
         network(neighbourhoods(cells, positions[start : start + PORTION]).astype(np.float32))
         for start in range(0, max(1, len(positions)), PORTION)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from primis.codec.layout import BANDS
+from primis.codec.layout import PLACES, steps
 
 FIRST_BITS, NEXT_BITS = 7, 8
 """Bits by which the sums of the first layer and of the others are shifted right."""
@@ -82,26 +82,27 @@ class BitNetwork:
         beside = np.concatenate((weights["overall"], weights["near_bias"][:, None]), axis=1)
         near = weights["near"].copy()
         near[:, _SPARE][:, : beside.shape[1]] = beside
-        self._near = _side_by_side(near) / np.float32(2**FIRST_BITS)
-        self._middle = _by_corner(weights["middle"]) / np.float32(2**NEXT_BITS)
-        self._middle_bias = _by_corner(weights["middle_bias"]) / np.float32(2**NEXT_BITS)
-        self._out = _by_corner(weights["out"]) / np.float32(2**INDEX_BITS)
-        self._out_bias = _by_corner(weights["out_bias"]) / np.float32(2**INDEX_BITS)
-        self._out_bias += EVEN_ODDS
+        self._near = _side_by_side(near / np.float32(2**FIRST_BITS))
+        self._middle = _by_step(weights["middle"] / np.float32(2**NEXT_BITS))
+        self._middle_bias = _by_step(weights["middle_bias"][:, None] / np.float32(2**NEXT_BITS))
+        self._out = _by_step(weights["out"] / np.float32(2**INDEX_BITS))
+        out_bias = weights["out_bias"][:, None] / np.float32(2**INDEX_BITS)
+        self._out_bias = _by_step(out_bias + np.float32(EVEN_ODDS))
 
-    def __call__(self, around: Numbers, densities: Numbers, corner: int) -> Numbers:
-        """Map neighbourhoods (n, inputs), not negative, and densities to indices (bands, n, 2).
+    def __call__(self, around: Numbers, densities: Numbers, step: int) -> Numbers:
+        """Map neighbourhoods (n, inputs), not negative, and densities to indices (places, n, 2).
 
         At most `PORTION` at once; the slots that are 0 are written to.
         """
         spare = around[:, _SPARE]
         spare[:, : len(densities)] = densities
         spare[:, len(densities)] = 1
-        hidden = _clipped(around @ self._near[corner], LARGEST_HIDDEN)
-        hidden = _bands_first(hidden) @ self._middle[corner]
-        hidden += self._middle_bias[corner][:, None]
-        indices = _clipped(hidden, LARGEST_HIDDEN) @ self._out[corner]
-        indices += self._out_bias[corner][:, None]
+        middle = self._middle[step]
+        hidden = _clipped(around @ self._near[step], LARGEST_HIDDEN)
+        hidden = _places_first(hidden, len(middle)) @ middle
+        hidden += self._middle_bias[step]
+        indices = _clipped(hidden, LARGEST_HIDDEN) @ self._out[step]
+        indices += self._out_bias[step]
         return _clipped(indices, LARGEST_INDEX)
 
 
@@ -115,34 +116,38 @@ class SignNetwork:
     """
 
     def __init__(self, weights: Weights) -> None:
-        self._near = _side_by_side(weights["near"]) / np.float32(2**FIRST_BITS)
-        self._bias = _side_by_side(weights["near_bias"][:, None]) / np.float32(2**FIRST_BITS)
-        self._out = _by_corner(weights["out"]) / np.float32(2**INDEX_BITS)
+        self._near = _side_by_side(weights["near"] / np.float32(2**FIRST_BITS))
+        self._bias = _side_by_side(weights["near_bias"][:, None] / np.float32(2**FIRST_BITS))
+        self._out = _by_step(weights["out"] / np.float32(2**INDEX_BITS))
 
-    def __call__(self, around: Numbers, corner: int) -> Numbers:
-        """Map neighbourhoods (n, inputs) to indices (bands, n, 1), at most `PORTION` at once."""
-        sums, bias = around @ self._near[corner], self._bias[corner]
+    def __call__(self, around: Numbers, step: int) -> Numbers:
+        """Map neighbourhoods (n, inputs) to indices (places, n, 1), at most `PORTION` at once."""
+        sums, bias, out = around @ self._near[step], self._bias[step], self._out[step]
         hidden = _clipped(bias + sums, LARGEST_HIDDEN)
         hidden -= _clipped(bias - sums, LARGEST_HIDDEN)
-        indices = _bands_first(hidden) @ self._out[corner]
+        indices = _places_first(hidden, len(out)) @ out
         indices += np.float32(EVEN_SIGN + 0.5)
         return _clipped(indices, LARGEST_INDEX)
 
 
-def _by_corner(weights: Numbers) -> Numbers:
-    """Arrange (places, ...) as (corners, bands, ...)."""
-    return weights.reshape(-1, BANDS, *weights.shape[1:])
+def _by_step(weights: Numbers) -> list[Numbers]:
+    """Split weights (places, ...) of all scale classes into those of each step."""
+    scales = range(len(weights) // len(PLACES))
+    ends = [len(PLACES) * scale + places.stop for scale in scales for places in steps(scale)]
+    return np.split(weights, ends[:-1])
 
 
-def _side_by_side(weights: Numbers) -> Numbers:
-    """Arrange (places, inputs, units) as (corners, inputs, bands * units)."""
-    corners = _by_corner(weights).transpose(0, 2, 1, 3)
-    return np.ascontiguousarray(corners).reshape(*corners.shape[:2], -1)
+def _side_by_side(weights: Numbers) -> list[Numbers]:
+    """Split weights (places, inputs, units) into (inputs, places * units) for each step."""
+    return [
+        np.ascontiguousarray(places.transpose(1, 0, 2)).reshape(places.shape[1], -1)
+        for places in _by_step(weights)
+    ]
 
 
-def _bands_first(hidden: Numbers) -> Numbers:
-    """View (n, bands * units) as (bands, n, units)."""
-    return hidden.reshape(len(hidden), BANDS, -1).transpose(1, 0, 2)
+def _places_first(hidden: Numbers, places: int) -> Numbers:
+    """View (n, places * units) as (places, n, units)."""
+    return hidden.reshape(len(hidden), places, -1).transpose(1, 0, 2)
 
 
 def _clipped(sums: Numbers, largest: int) -> Numbers:

@@ -11,8 +11,20 @@ PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 PLACES = tuple((band, down, right) for down, right in PHASES for band in range(BANDS))
 """The twelve places (band, row, column) of a cell of three bands."""
 
-CORNERS = tuple(slice(start, start + BANDS) for start in range(0, len(PLACES), BANDS))
-"""The places that are coded together: those of the three bands in one corner of a cell."""
+_CORNERS, _DIAGONALS = (
+    tuple(slice(start, start + size) for start in range(0, len(PLACES), size))
+    for size in (BANDS, 2 * BANDS)
+)
+_COARSE = 3
+
+
+def steps(scale: int) -> tuple[slice, ...]:
+    """Return which places of a cell are coded together, one slice after the other.
+
+    Those of the three bands in one corner and, in the coarse scales, also in the corner opposite:
+    there are few coefficients there, and a step has a cost of its own.
+    """
+    return _DIAGONALS if scale >= _COARSE else _CORNERS
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primis.codec import context as integer
-from primis.codec.layout import BANDS, CORNERS, PLACES
+from primis.codec.layout import BANDS, PLACES, steps
 
 INPUT_UNIT = 16.0  # integer features per unit of a float network
 
@@ -45,11 +45,8 @@ class ContextNetworks(nn.Module):
     def __init__(self, width: int = 24) -> None:
         super().__init__()
         self.classes = nn.ModuleList(ContextNetwork(width) for _ in range(integer.SCALE_CLASSES))
-        register_levels(self)
-        self.register_buffer("shares", torch.from_numpy(integer._SHARES), persistent=False)
-        self.current: Tensor
-        self.above: Tensor
-        self.shares: Tensor
+        self.shares = nn.Buffer(torch.from_numpy(integer._SHARES), persistent=False)
+        self.levels = nn.Buffer(torch.from_numpy(integer.LEVELS).float(), persistent=False)
 
     def odds(self, scale: int, values: Tensor, parents: Tensor) -> Tensor:
         """Log-odds of a 1 in plane 0: of significance bits, then of refinement bits.
@@ -70,16 +67,17 @@ class ContextNetworks(nn.Module):
         """
         now = by_place(values)
         parents = parents[:, :, : now.shape[2], : now.shape[3]]
-        above = self.above[(now >> 1).clamp(max=15)]
-        current = self.current[now.clamp(max=15)]
-        coarse = self.current[parents.clamp(max=15)]
-        corners = [
-            torch.cat((current[:, : places.start], above[:, places.start :], coarse), 1)
-            for places in CORNERS
+        before, found, coarse = (
+            level(self.levels, values) for values in (now >> 1 << 1, now, parents)
+        )
+        seen = [
+            torch.cat((found[:, : places.start], before[:, places.start :], coarse), 1)
+            for places in steps(scale)
         ]
+        each = len(PLACES) // len(seen)
         densities = torch.cat((self._density(values >> 1), self._density(parents)), 1)
         odds: Tensor = self.classes[min(scale, integer.SCALE_CLASSES - 1)](
-            torch.cat([cells for cells in corners for _ in range(BANDS)], 1), densities
+            torch.cat([cells for cells in seen for _ in range(each)], 1), densities
         )
         return odds
 
@@ -89,10 +87,9 @@ class ContextNetworks(nn.Module):
         return torch.bucketize(share, self.shares, right=True).float()
 
 
-def register_levels(module: nn.Module) -> None:
-    """Give a module the features of magnitudes known to the current plane and the one above."""
-    for name, table in (("current", integer._CURRENT), ("above", integer._ABOVE)):
-        module.register_buffer(name, torch.from_numpy(table).float(), persistent=False)
+def level(levels: Tensor, magnitudes: Tensor) -> Tensor:
+    """Return features of magnitudes, int64, from the table ``levels``."""
+    return levels[magnitudes.clamp(max=len(levels) - 1)]
 
 
 def by_place(values: Tensor) -> Tensor:

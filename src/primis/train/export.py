@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import onnx
 import torch
+import torch.nn.functional as F
 from onnx import helper, numpy_helper
 from torch import Tensor, nn
+from torch.onnx.ops import symbolic
 
+from primis.train.eight_bit import EightBitConv2d, Rounding
 from primis.train.lifting import Scale
 from primis.train.networks import (
     DISTINCT_SCALES,
     AutoEncoder,
+    ResidualBlock,
     Restorer,
     Sparsifier,
     Transform,
@@ -52,10 +57,70 @@ class _Sparsification(nn.Module):
         return details + self.sparsifier(details, parents)
 
 
+class _Rounding(nn.Module):
+    """To eight bits and back, as operators that onnxruntime merges into integer convolutions."""
+
+    def __init__(self, rounding: Rounding) -> None:
+        super().__init__()
+        self.unit = nn.Buffer(rounding.unit().detach())
+        self.zero = nn.Buffer(torch.tensor(-rounding.lowest, dtype=torch.uint8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        level = (self.unit, self.zero)
+        whole = symbolic("QuantizeLinear", (x, *level), dtype=torch.uint8, shape=x.shape)
+        return symbolic("DequantizeLinear", (whole, *level), dtype=torch.float32, shape=x.shape)
+
+
+class _EightBitConv2d(nn.Module):
+    """A convolution with the integers of one in training; ``seen`` is the unit of its input."""
+
+    def __init__(self, conv: EightBitConv2d, seen: Tensor) -> None:
+        super().__init__()
+        assert conv.bias is not None
+        units = conv.unit().detach()
+        self.unit = nn.Buffer(units.flatten())
+        self.weight = nn.Buffer((conv.weight.detach() / units).round().to(torch.int8))
+        self.bias_unit = nn.Buffer(self.unit * seen)
+        self.bias = nn.Buffer((conv.bias.detach() / self.bias_unit).round().int())
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = _dequantised(self.weight, self.unit)
+        return F.conv2d(x, weight, _dequantised(self.bias, self.bias_unit), padding=1)
+
+
+def _dequantised(whole: Tensor, unit: Tensor) -> Tensor:
+    return symbolic(
+        "DequantizeLinear",
+        (whole, unit),
+        attrs={"axis": 0},
+        dtype=torch.float32,
+        shape=whole.shape,
+    )
+
+
+class _IntegerBlock(nn.Module):
+    def __init__(self, block: ResidualBlock) -> None:
+        super().__init__()
+        self.seen = _Rounding(block.seen)
+        self.first = _EightBitConv2d(block.first, self.seen.unit)
+        self.between = _Rounding(block.between)
+        self.second = _EightBitConv2d(block.second, self.between.unit)
+        self.added = _Rounding(block.added)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = self.between(self.first(self.seen(x)))
+        added: Tensor = self.added(self.second(hidden))
+        return x + added
+
+
 class _Restoration(nn.Module):
     def __init__(self, restorer: Restorer) -> None:
         super().__init__()
-        self.restorer = restorer
+        self.restorer = deepcopy(restorer)
+        for stage in (self.restorer.before, self.restorer.deep, self.restorer.after):
+            for number, block in enumerate(stage):
+                assert isinstance(block, ResidualBlock)
+                stage[number] = _IntegerBlock(block)
 
     def forward(
         self, image: Tensor, fine: Tensor, coarse: Tensor, fine_half: Tensor, coarse_half: Tensor

@@ -22,7 +22,7 @@ from primis.train.signs import SignNetworks
 HIDDEN_UNIT = 32  # integers of a hidden layer per unit of a float network
 FIRST_UNIT, NEXT_UNIT = HIDDEN_UNIT * 2**FIRST_BITS, 2**NEXT_BITS  # and of a weight
 INDICES_PER_NAT = HIDDEN_UNIT * 2**NEXT_BITS // 2**INDEX_BITS
-LARGEST_FEATURE = float(max(integer._CURRENT.max(), integer._ABOVE.max()))
+LARGEST_FEATURE = float(integer.LEVELS.max())
 
 
 def export_context(networks: ContextNetworks, path: Path) -> None:

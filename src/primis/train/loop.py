@@ -18,7 +18,7 @@ from torch.utils.tensorboard import SummaryWriter
 from primis.errors import InputError
 from primis.train.data import WHITE, Picture, random_crops
 from primis.train.networks import SCALES
-from primis.train.objective import TrainedAutoEncoder
+from primis.train.objective import PASSES, TrainedAutoEncoder
 from primis.train.start import Weights, first_weights
 
 CHECKPOINT_EVERY = 500  # steps
@@ -105,6 +105,8 @@ def train_autoencoder(
             name: value for name, value in start_from.items() if not name.startswith(ENCODER)
         }
     _load(bare, start_from)
+    with torch.no_grad():  # sets the limits of eight-bit values, before processes share them
+        bare(*_drawn(config, pictures, torch.Generator().manual_seed(config.seed)))
     average = torch.optim.swa_utils.AveragedModel(
         bare, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.998)
     ).to(fabric.device)
@@ -127,11 +129,9 @@ def train_autoencoder(
     for step in range(start, config.steps):
         for group in optimiser.param_groups:
             group["lr"] = group["speed"] * step_size(config, step)
-        crops = random_crops(pictures, config.batch, config.crop, generator).to(fabric.device)
-        quantiser = random_steps(config, generator).to(fabric.device)
-        cuts = random_cuts(config.batch, generator).to(fabric.device)
+        drawn = _drawn(config, pictures, generator)
         plain = torch.rand((), generator=generator).item() < config.plain
-        cost = model(crops, quantiser, cuts, plain)
+        cost = model(*(values.to(fabric.device) for values in drawn), plain)
         if cost.loss.requires_grad:  # not in a plain step of a frozen encoder without teaching
             fabric.backward(cost.loss)
             fabric.clip_gradients(model, optimiser, max_norm=MAX_GRADIENT, error_if_nonfinite=False)
@@ -177,6 +177,17 @@ def _load(model: TrainedAutoEncoder, weights: Weights) -> None:
     model.load_state_dict(own | weights)
 
 
+def _drawn(
+    config: TrainConfig, pictures: Sequence[Picture], generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Draw crops, quantiser steps and ends of the last bit-plane for one step."""
+    return (
+        random_crops(pictures, config.batch, config.crop, generator),
+        random_steps(config, generator),
+        random_cuts(config.batch, generator),
+    )
+
+
 def random_steps(config: TrainConfig, generator: torch.Generator) -> Tensor:
     """Draw quantiser steps (batch, 1, 1, 1)."""
     low, high = math.log(config.finest), math.log(config.coarsest)
@@ -185,10 +196,10 @@ def random_steps(config: TrainConfig, generator: torch.Generator) -> Tensor:
 
 
 def random_cuts(count: int, generator: torch.Generator) -> Tensor:
-    """Draw where the last bit-plane ends (count,): at its end for half of the images."""
+    """Draw how much is known of the last bit-plane (count,): all of it for half of the images."""
     whole = torch.rand(count, generator=generator) < 0.5
-    cut = torch.randint(4 * (SCALES - 3), 4 * SCALES, (count,), generator=generator)
-    return torch.where(whole, torch.full_like(cut, 4 * SCALES), cut)
+    cut = torch.randint(4 * (SCALES - 3), PASSES, (count,), generator=generator)
+    return torch.where(whole, torch.full_like(cut, PASSES), cut)
 
 
 @torch.no_grad()
@@ -206,7 +217,7 @@ def validate(model: TrainedAutoEncoder, images: Sequence[Tensor]) -> dict[str, f
         error, bits, likeness = 0.0, 0.0, 0.0
         for x in images:
             step = torch.full((1, 1, 1, 1), quantiser, device=x.device)
-            cost = model(x, step, torch.tensor([4 * SCALES], device=x.device))
+            cost = model(x, step, torch.tensor([PASSES], device=x.device))
             losses.append(cost.lagrangian.item())
             error += 10 * math.log10(255**2 / (cost.distortion.item() * quantiser**2))
             bits += cost.bits.item()

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from primis.train.eight_bit import EightBitConv2d, Rounding
 from primis.train.lifting import Scale
 
 SCALES = 6
@@ -57,18 +58,22 @@ class Sparsifier(nn.Module):
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions beside an identity."""
+    """Two 3x3 convolutions of eight-bit integers beside an identity in floats."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
+        self.seen = Rounding(signed=True)
+        self.first = EightBitConv2d(channels, channels, 3, padding=1)
+        self.between = Rounding(signed=False)
+        self.second = EightBitConv2d(channels, channels, 3, padding=1)
+        self.added = Rounding(signed=True)
         _zero(self.second)
         nn.init.normal_(self.second.weight, std=1e-3)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
-        return x + self.second(F.relu(self.first(x)))
+        hidden = self.between(self.first(self.seen(x)))
+        return x + self.added(self.second(hidden))
 
 
 class Restorer(nn.Module):

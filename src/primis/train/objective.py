@@ -19,6 +19,7 @@ from primis.train.structure import ms_ssim
 # saves about 0.75 squared steps and costs 5 to 7 bits.
 BIT_PRICE = 0.13
 FREE_COST = 0.005
+PASSES = 5 * SCALES
 TEACHING = 0.25  # share of the steps in which the context networks learn; it doubles their cost
 
 
@@ -43,22 +44,22 @@ def dequantise(coefficients: Tensor, half_known: Tensor) -> Tensor:
     return pass_through(middle, dithered) * width * coefficients.sign()
 
 
-def cut_masks(cut: Tensor, shape: tuple[int, int]) -> list[Tensor]:
-    """Return masks (n, 1, h, w), per scale: 1 where the last bit-plane does not reach.
+def half_known(codes: Sequence[Tensor], cut: Tensor) -> list[Tensor]:
+    """Return masks, per scale, of the shape of ``codes``: 1 where the last bit-plane is not known.
 
-    ``cut`` (n,) counts the (scale, phase) passes that the file still holds of its last plane,
-    coarse to fine: ``4 * SCALES`` is all of it.
+    ``cut`` (n,) counts what the file still holds of that plane, up to all `PASSES`: where
+    coefficients become non-zero, scale by scale from the coarsest and corner by corner, and then
+    the next bit of the others, scale by scale.
     """
-    rows, columns = shape
     masks = []
-    for index in range(SCALES):
-        rows, columns = rows // 2, columns // 2
-        mask = torch.zeros(len(cut), 1, rows, columns, device=cut.device)
+    for scale, code in enumerate(codes):
+        before = SCALES - 1 - scale
+        corners = torch.empty_like(code)
         for phase, (down, right) in enumerate(PHASES):
-            position = 4 * (SCALES - 1 - index) + phase
-            missing = (position >= cut).float().view(-1, 1, 1, 1)
-            mask[:, :, down::2, right::2] = missing
-        masks.append(mask)
+            missing = 4 * before + phase >= cut
+            corners[:, :, down::2, right::2] = missing.to(code.dtype).view(-1, 1, 1, 1)
+        unrefined = (4 * SCALES + before >= cut).to(code.dtype).view(-1, 1, 1, 1)
+        masks.append(torch.where(code.abs() >= 2, unrefined, corners))
     return masks
 
 
@@ -130,10 +131,9 @@ class TrainedAutoEncoder(nn.Module):
         else:
             with half_precision(x.device):
                 codes = codec.sparsify(bands, step)
-        masks = cut_masks(cut, (x.shape[2], x.shape[3]))
-        known = [
-            dequantise(code, mask.expand_as(code)) for code, mask in zip(codes, masks, strict=True)
-        ]
+        with torch.no_grad():
+            masks = half_known(codes, cut)
+        known = [dequantise(code, mask) for code, mask in zip(codes, masks, strict=True)]
         ll_known = pass_through((torch.floor(ll / step) + 0.5) * step, ll)
         linear = codec.synthesise(ll_known, [code * step for code in known])
         error = (x - linear) / step
@@ -143,8 +143,8 @@ class TrainedAutoEncoder(nn.Module):
                     linear / step,
                     known[0],
                     known[1],
-                    masks[0].expand_as(known[0]),
-                    masks[1].expand_as(known[1]),
+                    masks[0],
+                    masks[1],
                 )
             error = error - correction.float()
         distortion = error.square().mean((1, 2, 3))
@@ -163,7 +163,7 @@ class TrainedAutoEncoder(nn.Module):
             odd = (0, code.shape[3] % 2, 0, code.shape[2] % 2)
             code = F.pad(code, odd)
             values = code.detach().abs().long()
-            width = 1 + F.pad(mask, odd).expand_as(code).long()
+            width = 1 + F.pad(mask, odd).long()
             coarser = scale + 1 < len(codes)
             parents = codes[scale + 1] if coarser else torch.zeros_like(code[..., ::2, ::2])
             parents = parents.detach()

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from primis.codec import context as integer
 from primis.codec.integers import SLOTS
-from primis.codec.layout import CORNERS, PLACES
-from primis.train.context import INPUT_UNIT, by_place, register_levels
+from primis.codec.layout import PLACES, steps
+from primis.train.context import INPUT_UNIT, by_place, level
 
 INPUTS = integer.SIDE**2 * SLOTS
 
@@ -29,9 +29,7 @@ class SignNetworks(nn.Module):
         self.near = nn.Parameter(torch.randn(places, INPUTS, width) * 0.025)
         self.bias = nn.Parameter(torch.zeros(places, width))
         self.out = nn.Parameter(torch.randn(places, width) * 0.1)
-        register_levels(self)
-        self.current: Tensor
-        self.above: Tensor
+        self.levels = nn.Buffer(torch.from_numpy(integer.LEVELS).float(), persistent=False)
 
     def forward(self, neighbourhoods: Tensor, place: int) -> Tensor:
         """Map integer features with signs (n, 144) to log-odds (n,).
@@ -67,16 +65,16 @@ class SignNetworks(nn.Module):
         with torch.no_grad():
             values = by_place(codes)[image] / 2.0**plane
             parents = parents[image, :, : values.shape[2], : values.shape[3]] / 2.0**plane
-            known = _signed(self.current, values)
-            open_ = _signed(self.above, values / 2)
-            coarse = _signed(self.current, parents)
+            size, above = values.abs(), parents.abs()
+            known = level(self.levels, size.long()) * values.sign()
+            open_ = level(self.levels, size.long() >> 1 << 1) * values.sign()
+            coarse = level(self.levels, above.long()) * parents.sign()
             spare = torch.zeros_like(coarse[:, :1])
-            size = values.abs()
             chosen = (size >= 0.5) & (size < 2)
             offsets = torch.arange(integer.SIDE, device=size.device)
         bits = torch.ones_like(size)
         first = min(scale, integer.SCALE_CLASSES - 1) * len(PLACES)
-        for places in CORNERS:
+        for places in steps(scale):
             cells = torch.cat(
                 (known[:, : places.start], open_[:, places.start :], coarse, spare), 1
             )
@@ -94,8 +92,3 @@ class SignNetworks(nn.Module):
                 found = (which, torch.full_like(which, place), row, column)
                 bits = bits.index_put(found, nats / math.log(2))
         return bits
-
-
-def _signed(levels: Tensor, values: Tensor) -> Tensor:
-    """Feature, with its sign, of the magnitude that ``values`` are truncated to."""
-    return levels[values.abs().long().clamp(max=len(levels) - 1)] * values.sign()

@@ -69,7 +69,7 @@ def _from_checkpoint(path: Path) -> Weights:
 
 def _from_bundle(folder: Path) -> Weights:
     try:
-        weights = _renamed(_tensors(folder / "restore.onnx"), "restorer.", "codec.restorer.")
+        weights = _restorer(_tensors(folder / "restore.onnx"))
         for number in range(DISTINCT_SCALES):
             transform = _tensors(folder / f"analysis_{number}.onnx")
             weights |= {
@@ -104,6 +104,23 @@ def _renamed(tensors: Arrays, old: str, new: str) -> Weights:
         for name, array in tensors.items()
         if name.startswith(old)
     }
+
+
+def _restorer(tensors: Arrays) -> Weights:
+    """Undo what `primis.train.export` does to blocks of eight-bit integers."""
+    weights = {}
+    for name, array in tensors.items():
+        layer, _, kind = name.rpartition(".")
+        if kind == "weight" and f"{layer}.unit" in tensors:
+            array = array * tensors[f"{layer}.unit"].reshape(-1, 1, 1, 1)
+        elif kind == "bias" and f"{layer}.bias_unit" in tensors:
+            array = array * tensors[f"{layer}.bias_unit"]
+        elif kind == "unit" and f"{layer}.weight" not in tensors:
+            name, array = f"{layer}.log_unit", np.log(array)
+        elif kind not in ("weight", "bias"):
+            continue
+        weights[name] = np.asarray(array, dtype=np.float32)
+    return _renamed(weights, "restorer.", "codec.restorer.")
 
 
 def _scale(tensors: Arrays) -> dict[str, NDArray[np.float32]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from benchmarks.command import exit_code, split_parser
 from benchmarks.images import Sample, read_split
 from benchmarks.levels import coded_alone
-from benchmarks.summary import bootstrap_interval
+from benchmarks.summary import bootstrap_interval, decibels
 from primis.codec import bitstream
 from primis.codec.bundle import ModelBundle
 from primis.codec.codec import SPARE_PLANES, Codec
@@ -49,7 +48,7 @@ LEVEL = 52
 
 def _ms_ssim(pixels: Pixels, decoded: Pixels, data_range: float) -> float:
     """MS-SSIM in decibels; pictures as good as equal count as 100."""
-    return -10 * math.log10(max(1e-10, 1 - ms_ssim(pixels, decoded, data_range)))
+    return min(100.0, decibels(ms_ssim(pixels, decoded, data_range)))
 
 
 METRICS = {"PSNR": psnr, "MS-SSIM": _ms_ssim}

@@ -74,10 +74,13 @@ def _in_age_file(measured: Measurement) -> Measurement:
 
 
 def quality(measured: Measurement | Point, metric: str) -> float:
-    """Read a metric in decibels; MS-SSIM as -10 log10(1 - value)."""
-    if metric == "PSNR":
-        return measured.psnr
-    return -10 * math.log10(1 - measured.ms_ssim) if measured.ms_ssim < 1 else math.inf
+    """Read a metric in decibels."""
+    return measured.psnr if metric == "PSNR" else decibels(measured.ms_ssim)
+
+
+def decibels(likeness: float) -> float:
+    """Return MS-SSIM as -10 log10(1 - likeness)."""
+    return -10 * math.log10(1 - likeness) if likeness < 1 else math.inf
 
 
 def rate_difference(

@@ -17,9 +17,9 @@ from primis.images.image import MAX_SIDE, MIN_SIDE, Attributes, Image, Pixels
 CODED_LEVELS = 3
 """Levels that hold codes: preview, diagnostic, full."""
 
-# Of the code bytes, up to and including each level: where bit-planes end, for a picture is worse
-# when its bytes end in the middle of one.
-_SHARES = (7 / 64, 31 / 64, 1.0)
+# Of the code bytes, up to and including each level: where bit-planes end in most images, for a
+# picture is worse when its bytes end in the middle of one.
+_SHARES = (17 / 128, 62 / 128, 1.0)
 _NOTES_LENGTH = 64
 _ORIGINAL_GRAIN = 16  # the level `original` is padded to sixteenths of the raw pixels
 _DIGEST_LENGTH = 32

@@ -19,10 +19,13 @@ class ExactNetwork:
         self.largest = 0
 
     def __call__(
-        self, cells: np.ndarray, place: int, densities: np.ndarray | None = None
+        self, cells: np.ndarray, number: int, densities: np.ndarray | None = None
     ) -> np.ndarray:
-        """Map cells (15, h, w), place and densities (6,), for bits, to indices (outputs, h, w)."""
-        weights = {name: array[place] for name, array in self._weights.items() if array.ndim}
+        """Map cells (channels, h, w), and densities (6,) for bits, to indices (outputs, h, w).
+
+        ``number`` is that of the network along the first axis of the weights.
+        """
+        weights = {name: array[number] for name, array in self._weights.items()}
         around = _neighbourhoods(cells)
         if densities is None:
             indices = self._sign_indices(around, weights)
@@ -60,7 +63,7 @@ class ExactNetwork:
 
 
 def _neighbourhoods(cells: np.ndarray) -> np.ndarray:
-    """Rows of nine cells, from top left to bottom right, each of 15 channels and a 0."""
+    """Rows of nine cells, from top left to bottom right, each of its channels and a 0."""
     channels, rows, columns = cells.shape
     around = np.zeros((rows + 2, columns + 2, channels + 1), dtype=np.int64)
     around[1:-1, 1:-1, :-1] = np.moveaxis(cells, 0, -1)

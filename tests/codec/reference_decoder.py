@@ -1,7 +1,8 @@
 """A second decoder of code bytes, written from docs/format.md and nothing else.
 
-It takes its probability indices from two functions with the inputs that the page gives to the
-context network and the sign network; everything else is plain Python over integers.
+It takes its probability indices from three functions with the inputs that the page gives to the
+context network, the parent network and the sign network; everything else is plain Python over
+integers.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ SIGN = 32768
 
 Network = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 """Maps cells (15, h, w), densities (6,) and place to indices (2, h, w), all integers."""
+ParentNetwork = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
+"""Maps parents (3, h, w), densities (6,) and min(scale, 3) to indices (12, h, w)."""
 SignNetwork = Callable[[np.ndarray, int], np.ndarray]
 """Maps cells (15, h, w) and place to indices (1, h, w)."""
 
@@ -101,6 +104,7 @@ class Decoder:
         shape: tuple[int, int],
         levels: Sequence[bytes],
         network: Network,
+        parent_network: ParentNetwork,
         sign_network: SignNetwork,
         probabilities: Sequence[int],
         sign_probabilities: Sequence[int],
@@ -127,7 +131,8 @@ class Decoder:
         streams = [first[10:], *rest]
         self.counts = [int.from_bytes(stream[:4], "big") for stream in streams]
         self.stacks = [Stack(stream[4:]) for stream in streams]
-        self.network, self.sign_network = network, sign_network
+        self.network, self.parent_network = network, parent_network
+        self.sign_network = sign_network
         self.unsigned_scales = unsigned_scales
         self.probabilities = [int(k) for k in probabilities]
         self.kinds = [[Kind(self.probabilities) for _ in even] for _ in range(2)]
@@ -180,6 +185,8 @@ class Decoder:
             places = range(first, first + together)
             networks = [12 * min(number, 3) + place for place in places]
             indices = np.stack([self.network(cells, densities, which) for which in networks])
+            expected = self.parent_network(cells[12:], densities, min(number, 3))[places]
+            indices[:, 0] = np.where(nothing_near(cells[:12]), expected, indices[:, 0])
             signs = np.concatenate([self.sign_network(cells, which) for which in networks])
             yield places, indices, signs
 
@@ -250,6 +257,18 @@ class Decoder:
         return not waiting
 
 
+def nothing_near(channels: np.ndarray) -> np.ndarray:
+    """Where channels (n, h, w) are 0 in all of the 3 x 3 cells around."""
+    _, rows, columns = channels.shape
+    around = np.pad(channels, ((0, 0), (1, 1), (1, 1)))
+    return np.array(
+        [
+            [not around[:, row : row + 3, column : column + 3].any() for column in range(columns)]
+            for row in range(rows)
+        ]
+    )
+
+
 def feature(magnitudes: np.ndarray) -> np.ndarray:
     """Feature of magnitudes in units of the plane."""
     refinable = np.take(REFINABLE, np.clip((magnitudes >> 1) - 1, 0, 14))
@@ -260,6 +279,7 @@ def decode(
     shape: tuple[int, int],
     levels: Sequence[bytes],
     network: Network,
+    parent_network: ParentNetwork,
     sign_network: SignNetwork,
     probabilities: Sequence[int],
     sign_probabilities: Sequence[int],
@@ -271,6 +291,7 @@ def decode(
         shape,
         levels,
         network,
+        parent_network,
         sign_network,
         probabilities,
         sign_probabilities,

@@ -70,8 +70,8 @@ def test_a_plane_ends_where_the_bytes_of_a_high_rate_do(codec: Codec, kind, spar
     pixels = KINDS[kind]((128, 160))
     rates = [pixels.size // 8, pixels.size // 4]
     refined = [share(budget, refine=True) for budget in rates]
-    assert refined == pytest.approx([1.0] * 2, abs=0.02)
-    assert any(abs(share(budget, refine=False) - 1.0) > 0.02 for budget in rates)
+    assert refined == pytest.approx([1.0] * 2, abs=0.025)
+    assert any(abs(share(budget, refine=False) - 1.0) > 0.025 for budget in rates)
 
 
 def test_hard_edges_at_a_high_rate_are_coded_without_the_sparsifier(codec: Codec):

@@ -8,7 +8,13 @@ import threadpoolctl
 
 from primis.codec import context as features
 from primis.codec.codec import Codec
-from primis.codec.context import NETWORK, SCALE_CLASSES, SIGN_NETWORK, ContextModel
+from primis.codec.context import (
+    NETWORK,
+    PARENT_NETWORK,
+    SCALE_CLASSES,
+    SIGN_NETWORK,
+    ContextModel,
+)
 from primis.codec.integers import EVEN_SIGN
 from primis.codec.layout import BANDS, PLACES, steps
 from tests.codec import reference_decoder
@@ -19,6 +25,11 @@ from tests.pictures import textured
 @pytest.fixture(scope="module")
 def exact(codec: Codec) -> ExactNetwork:
     return ExactNetwork(codec.model.folder / NETWORK)
+
+
+@pytest.fixture(scope="module")
+def exact_parents(codec: Codec) -> ExactNetwork:
+    return ExactNetwork(codec.model.folder / PARENT_NETWORK)
 
 
 @pytest.fixture(scope="module")
@@ -36,17 +47,26 @@ def made_cells(rng: np.random.Generator, shape: tuple[int, int], busy: float) ->
     ("scale", "step"),
     [(scale, step) for scale in range(SCALE_CLASSES + 1) for step in range(len(steps(scale)))],
 )
-def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_signs, scale, step):
+def test_indices_are_those_of_integer_arithmetic(
+    codec: Codec, exact, exact_parents, exact_signs, scale, step
+):
     rng = np.random.default_rng(10 * scale + step)
     first = len(PLACES) * min(scale, SCALE_CLASSES - 1)
     networks = range(first, first + len(PLACES))[steps(scale)[step]]
-    for shape, busy in [((9, 14), 0.1), ((16, 5), 0.9), ((1, 1), 1.0)]:
+    for shape, busy in [((9, 14), 0.1), ((9, 14), 0.003), ((16, 5), 0.9), ((1, 1), 1.0)]:
         cells = made_cells(rng, shape, busy)
         densities = rng.integers(0, 49, 6)
         bordered = features.bordered(cells.astype(np.int8))
-        got = codec.context.indices(bordered, densities.astype(np.float32), scale, step)
-        expected = [exact(cells, network, densities=densities) for network in networks]
-        np.testing.assert_array_equal(np.stack(got, axis=1), expected)
+        inputs = bordered, densities.astype(np.float32), scale
+        parents = codec.context.expected(*inputs)
+        expected = exact_parents(cells[12:], min(scale, 3), densities=densities)
+        np.testing.assert_array_equal(parents, expected)
+        significance, refinement = codec.context.indices(*inputs, step, parents)
+        nothing_near = reference_decoder.nothing_near(cells[:12])
+        given = np.array([exact(cells, network, densities=densities) for network in networks])
+        expected = np.where(nothing_near, expected[steps(scale)[step]], given[:, 0])
+        np.testing.assert_array_equal(significance, expected)
+        np.testing.assert_array_equal(refinement, np.where(nothing_near, 0, given[:, 1]))
         shuffled = rng.permutation(len(networks) * cells[0].size)
         positions = shuffled + steps(scale)[step].start * cells[0].size
         signs = codec.context.sign_indices(bordered, positions, scale, step)
@@ -54,12 +74,14 @@ def test_indices_are_those_of_integer_arithmetic(codec: Codec, exact, exact_sign
         np.testing.assert_array_equal(signs, expected[shuffled])
 
 
-def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_signs):
+def test_no_sum_leaves_the_range_in_which_float32_is_exact(exact, exact_parents, exact_signs):
     for place in range(12 * SCALE_CLASSES):
         exact(np.full((15, 9, 9), 80), place, densities=np.full(6, 48))
         exact_signs(np.full((15, 9, 9), 80), place)
-    assert 2**16 < exact.largest < 2**24
-    assert 2**16 < exact_signs.largest < 2**24
+    for scale in range(SCALE_CLASSES):
+        exact_parents(np.full((3, 9, 9), 80), scale, densities=np.full(6, 48))
+    for networks in (exact, exact_parents, exact_signs):
+        assert 2**16 < networks.largest < 2**24
 
 
 def test_signs_around_turned_around_turn_the_odds_around(codec: Codec):
@@ -79,17 +101,22 @@ def test_signs_around_turned_around_turn_the_odds_around(codec: Codec):
 def test_signs_around_do_not_matter_to_bits(codec: Codec):
     cells = features.bordered(made_cells(np.random.default_rng(0), (20, 20), 0.3).astype(np.int8))
     densities = np.full(6, 20, np.float32)
-    one, other = (codec.context.indices(around, densities, 0, 1) for around in (cells, -cells))
+    one, other = (
+        codec.context.indices(around, densities, 0, 1, codec.context.expected(around, densities, 0))
+        for around in (cells, -cells)
+    )
     np.testing.assert_array_equal(one, other)
 
 
 def test_many_neighbourhoods_are_seen_in_portions(codec: Codec, monkeypatch):
     rng = np.random.default_rng(1)
     sparse = rng.integers(0, 81, (15, 40, 30)) * (rng.random((40, 30)) < 0.05)
-    inputs = features.bordered(sparse.astype(np.int8)), np.zeros(6, np.float32), 1, 2
-    whole = codec.context.indices(*inputs)
+    inputs = features.bordered(sparse.astype(np.int8)), np.zeros(6, np.float32), 1
+    expected = codec.context.expected(*inputs)
+    whole = codec.context.indices(*inputs, 2, expected)
     monkeypatch.setattr(features, "PORTION", 7)
-    np.testing.assert_array_equal(codec.context.indices(*inputs), whole)
+    np.testing.assert_array_equal(codec.context.expected(*inputs), expected)
+    np.testing.assert_array_equal(codec.context.indices(*inputs, 2, expected), whole)
 
 
 def test_features_are_the_tables_of_the_format():
@@ -134,8 +161,9 @@ def test_indices_do_not_depend_on_the_number_of_threads(codec: Codec):
     rng = np.random.default_rng(0)
     cells = features.bordered(rng.integers(0, 81, (15, 200, 150)).astype(np.int8))
     densities = rng.integers(0, 49, 6).astype(np.float32)
+    nothing_near = np.zeros((12, 200, 150), np.uint8)
     with threadpoolctl.threadpool_limits(1, user_api="blas"):
-        one = codec.context.indices(cells, densities, 0, 0)
+        one = codec.context.indices(cells, densities, 0, 0, nothing_near)
     with threadpoolctl.threadpool_limits(2, user_api="blas"):
-        two = codec.context.indices(cells, densities, 0, 0)
+        two = codec.context.indices(cells, densities, 0, 0, nothing_near)
     np.testing.assert_array_equal(one, two)

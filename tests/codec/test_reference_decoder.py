@@ -25,7 +25,14 @@ def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     def network(cells, densities, place):
         inputs = bordered(cells.astype(np.int8)), densities.astype(np.float32)
         scale, step, number = place_in_step(place)
-        return np.stack(codec.context.indices(*inputs, scale, step))[:, number]
+        nothing_near = np.zeros((12, *cells.shape[1:]), np.uint8)  # the decoder has its own
+        return np.stack(codec.context.indices(*inputs, scale, step, nothing_near))[:, number]
+
+    def parent_network(parents, densities, scale):
+        cells = np.concatenate((np.zeros((12, *parents.shape[1:])), parents))
+        return codec.context.expected(
+            bordered(cells.astype(np.int8)), densities.astype(np.float32), scale
+        )
 
     def sign_network(cells, place):
         scale, step, _ = place_in_step(place)
@@ -39,6 +46,7 @@ def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
         shape,
         bodies,
         network,
+        parent_network,
         sign_network,
         codec.model.probabilities,
         codec.model.sign_probabilities,

@@ -12,6 +12,7 @@ from primis.codec.bitstream import measure  # noqa: E402
 from primis.codec.codes import SparseCodes, everything_known  # noqa: E402
 from primis.codec.context import (  # noqa: E402
     NETWORK,
+    PARENT_NETWORK,
     SCALE_CLASSES,
     SIGN_NETWORK,
     ContextModel,
@@ -24,6 +25,7 @@ from primis.train.integers import (  # noqa: E402
     INDICES_PER_NAT,
     calibrate,
     export_context,
+    export_parents,
     export_signs,
     prior_probabilities,
 )
@@ -36,7 +38,7 @@ def networks() -> EntropyNetworks:
     torch.manual_seed(3)
     networks = EntropyNetworks(24)
     with torch.no_grad():
-        for network in networks.context.classes:
+        for network in (*networks.context.classes, *networks.context.parents):
             network.near.weight *= 2
             network.out.weight *= 2
         networks.signs.near *= 4
@@ -48,6 +50,7 @@ def networks() -> EntropyNetworks:
 def exported(networks, tmp_path_factory) -> ContextModel:
     folder: Path = tmp_path_factory.mktemp("context")
     export_context(networks.context, folder / NETWORK)
+    export_parents(networks.context, folder / PARENT_NETWORK)
     export_signs(networks.signs, folder / SIGN_NETWORK)
     return ContextModel(folder, *TABLES)
 
@@ -62,15 +65,22 @@ def test_integers_give_the_floats_within_one_index(networks, exported, scale):
     odds = networks.context.classes[scale](every_place, torch.from_numpy(densities)[None])[0]
     floats = np.clip(odds.numpy() * INDICES_PER_NAT + EVEN_ODDS, 0, 127)
     assert floats.std() > 3
+    expected = exported.expected(bordered(cells), densities, scale)
     integers = np.concatenate(
         [
-            np.stack(exported.indices(bordered(cells), densities, scale, step), axis=1)
+            np.stack(exported.indices(bordered(cells), densities, scale, step, expected), axis=1)
             for step in range(len(steps(scale)))
         ]
     )
     errors = integers - floats
     assert np.abs(errors).max() < 1.5
     assert abs(errors.mean()) < 0.1
+    parents = torch.from_numpy(cells[12:].astype(np.float32))[None]
+    odds = networks.context.parents[scale](parents, torch.from_numpy(densities)[None])[0]
+    floats = np.clip(odds.numpy() * INDICES_PER_NAT + EVEN_ODDS, 0, 127)
+    assert floats.std() > 3
+    assert np.abs(expected - floats).max() < 1.5
+    assert abs((expected - floats).mean()) < 0.1
 
 
 def made_codes(seed: int) -> SparseCodes:
@@ -100,9 +110,12 @@ def test_networks_whose_sums_could_be_inexact_are_not_exported(tmp_path):
     networks = EntropyNetworks(24)
     with torch.no_grad():
         networks.context.classes[1].near.weight *= 1000
+        networks.context.parents[2].middle.weight *= 1000
         networks.signs.out *= 10**4
     with pytest.raises(ValueError, match="near"):
         export_context(networks.context, tmp_path / NETWORK)
+    with pytest.raises(ValueError, match="middle"):
+        export_parents(networks.context, tmp_path / PARENT_NETWORK)
     with pytest.raises(ValueError, match="out"):
         export_signs(networks.signs, tmp_path / SIGN_NETWORK)
     assert not list(tmp_path.iterdir())

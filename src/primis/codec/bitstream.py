@@ -174,9 +174,10 @@ class _Walk:
             yield _Expectation(0, even, even, None)
             return
         cells, densities = self._features(array)
+        expected = self.context.expected(cells, densities, array)
         magnitudes, negative = self.magnitudes[array], self.negative[array]
         for step, places in enumerate(steps(array)):
-            indices = self.context.indices(cells, densities, array, step)
+            indices = self.context.indices(cells, densities, array, step, expected)
             signs = partial(self.context.sign_indices, cells, scale=array, step=step)
             yield _Expectation(places.start * magnitudes[0].size, *indices, signs)
             now_known = feature(magnitudes[places] >> self.plane, negative[places])

@@ -1,13 +1,15 @@
 """How likely a code symbol is, from what is already coded around it: exact integers throughout.
 
-A small network, and another one for signs, looks at a 3x3 neighbourhood of 2x2 cells; see
-`primis.codec.integers`. Most neighbourhoods are empty; the network sees one of them for all.
+Small networks look at a 3x3 neighbourhood of 2x2 cells; see `primis.codec.integers`. In most
+neighbourhoods nothing is known of the scale itself. There a network of its own tells all places of
+a cell at once from the coarser scale, if that has anything, and one neighbourhood stands for all
+where it has not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,7 +19,9 @@ from numpy.typing import NDArray
 from primis.codec.adaptation import PROBABILITY_BITS
 from primis.codec.codes import Integers, Mask
 from primis.codec.integers import (
+    PARENT_SLOTS,
     PORTION,
+    SIDE,
     SLOTS,
     BitNetwork,
     Numbers,
@@ -27,10 +31,8 @@ from primis.codec.integers import (
 from primis.codec.layout import BANDS, PLACES, steps
 
 CHANNELS = len(PLACES) + BANDS
-SIDE = 3
-"""Rows and columns of a neighbourhood, in cells."""
 SCALE_CLASSES = 4
-NETWORK, SIGN_NETWORK = "context.npz", "signs.npz"
+NETWORK, PARENT_NETWORK, SIGN_NETWORK = "context.npz", "parents.npz", "signs.npz"
 
 # round(16 * log2(1 + x / 4)), x = 6 for a magnitude of 1, which this plane has made non-zero, and
 # x = 4 * M + 4 for even magnitudes M, whose last bit this plane has still to refine.
@@ -48,6 +50,8 @@ _SHARES = np.array(
 Features: TypeAlias = NDArray[np.int8]
 Indices: TypeAlias = NDArray[np.uint8]
 Positions: TypeAlias = NDArray[np.intp]
+
+_STEPS = [places for scale in range(SCALE_CLASSES) for places in steps(scale)]
 
 
 def feature(magnitude: Integers, negative: Mask) -> Features:
@@ -72,27 +76,29 @@ def bordered(features: Features) -> Features:
     return cells
 
 
-def distinct(cells: Features) -> Positions:
-    """Return cells, flat and without the border, whose neighbourhoods stand for all.
+def busy(channels: Features) -> Mask:
+    """Tell which cells, flat and without the border, have anything but 0 in their neighbourhood.
 
-    They are those that have something in their neighbourhood, and one that has not, at the end.
+    ``channels`` (rows + 2, columns + 2, n): what counts of each cell, n a multiple of 4.
     """
-    words = cells.view(np.uint64)
-    busy = words[..., 0] | words[..., 1] != 0
-    busy = busy[:, :-2] | busy[:, 1:-1] | busy[:, 2:]
-    busy = (busy[:-2] | busy[1:-1] | busy[2:]).ravel()
-    positions = np.flatnonzero(busy)
-    return positions if len(positions) == len(busy) else np.append(positions, busy.argmin())
+    words = np.moveaxis(channels.view(np.uint32), 2, 0)
+    found: Mask = reduce(np.bitwise_or, words) != 0
+    found = found[:, :-2] | found[:, 1:-1] | found[:, 2:]
+    found = found[:-2] | found[1:-1] | found[2:]
+    return found.ravel()
 
 
 def neighbourhoods(cells: Features, positions: Positions) -> Features:
-    """Return the neighbourhoods (n, 9 * 16) of n cells, flat positions without the border."""
-    columns = cells.shape[1] - 2
-    corners = positions // columns * (columns + 2) + positions % columns
-    offsets = np.arange(SIDE)[:, None] * (columns + 2) + np.arange(SIDE)
-    whole_cells = cells.reshape(-1).view(f"V{SLOTS}")
+    """Return the neighbourhoods (n, 9 * slots) of n cells, flat positions without the border.
+
+    ``cells`` are (rows + 2, columns + 2, slots).
+    """
+    _, width, slots = cells.shape
+    corners = positions // (width - 2) * width + positions % (width - 2)
+    offsets = np.arange(SIDE)[:, None] * width + np.arange(SIDE)
+    whole_cells = cells.reshape(-1).view(f"V{slots}")
     found: Features = whole_cells[corners[:, None] + offsets.ravel()].view(np.int8)
-    return found.reshape(len(positions), offsets.size * SLOTS)
+    return found.reshape(len(positions), offsets.size * slots)
 
 
 class ContextModel:
@@ -101,7 +107,8 @@ class ContextModel:
     Parameters
     ----------
     folder
-        Holds ``context.npz`` and ``signs.npz``, the weights of the networks for bits and signs.
+        Holds ``context.npz``, ``parents.npz`` and ``signs.npz``, the weights of the networks for
+        bits, for bits where only the coarser scale is known, and for signs.
     probabilities
         128 integers in 1..65535: the probability of a 1, in 1/65536.
     sign_probabilities
@@ -114,15 +121,15 @@ class ContextModel:
         probabilities: NDArray[np.int64],
         sign_probabilities: NDArray[np.int64],
     ) -> None:
-        self._bits = BitNetwork(read_weights(folder / NETWORK))
-        self._signs = SignNetwork(read_weights(folder / SIGN_NETWORK))
+        by_step = [places.stop - places.start for places in _STEPS]
+        self._bits = BitNetwork(read_weights(folder / NETWORK), by_step)
+        self._parents = BitNetwork(read_weights(folder / PARENT_NETWORK), [1] * SCALE_CLASSES)
+        self._signs = SignNetwork(read_weights(folder / SIGN_NETWORK), by_step)
         self.probabilities = probabilities
         self.sign_probabilities: NDArray[np.float64] = sign_probabilities / 2**PROBABILITY_BITS
 
-    def indices(
-        self, cells: Features, densities: Numbers, scale: int, step: int
-    ) -> tuple[Indices, Indices]:
-        """Return probability indices (places, h, w) of significance and of refinement symbols.
+    def expected(self, cells: Features, densities: Numbers, scale: int) -> Indices:
+        """Return indices (12, h, w) of significance, given the coarser scale alone.
 
         Parameters
         ----------
@@ -131,16 +138,43 @@ class ContextModel:
             the coarser scale, as `bordered` arranges them. Signs do not matter.
         densities
             (6,): of the three bands and of the three coarser ones.
-        scale, step
-            Which scale (0 the finest) and which places of it, of its `steps`, come next.
+        scale
+            0 the finest.
         """
-        positions = distinct(cells)
-        network = partial(self._bits, densities=densities, step=_number(scale, step))
-        found = _in_portions(network, np.abs(cells), positions)
+        parents = np.abs(cells[..., -PARENT_SLOTS:])
+        near = busy(parents)
+        positions = np.flatnonzero(near)
+        if len(positions) < len(near):  # one that has nothing nearby stands for all of them
+            positions = np.append(positions, near.argmin())
+        network = partial(self._parents, densities=densities, group=min(scale, SCALE_CLASSES - 1))
+        found = _in_portions(network, parents, positions)[:, 0]
         rows, columns = cells.shape[0] - 2, cells.shape[1] - 2
-        indices = np.repeat(found[..., -1:], rows * columns, axis=2)
-        indices[..., positions] = found
-        significance, refinement = indices.reshape(2, -1, rows, columns)
+        indices = np.repeat(found[:, -1:], rows * columns, axis=1)
+        indices[:, positions] = found
+        return indices.reshape(len(PLACES), rows, columns)
+
+    def indices(
+        self, cells: Features, densities: Numbers, scale: int, step: int, expected: Indices
+    ) -> tuple[Indices, Indices]:
+        """Return probability indices (places, h, w) of significance and of refinement symbols.
+
+        Parameters
+        ----------
+        cells, densities, scale
+            As in `expected`.
+        step
+            Which places of the scale, of its `steps`, come next.
+        expected
+            (12, h, w): what holds where nothing nearby is known of the scale. Nothing is refined
+            there, and the indices of refinement are 0.
+        """
+        positions = np.flatnonzero(busy(cells[..., : len(PLACES)]))
+        network = partial(self._bits, densities=densities, group=_group(scale, step))
+        found = _in_portions(network, np.abs(cells), positions)
+        significance = expected[steps(scale)[step]].copy()
+        refinement = np.zeros_like(significance)
+        for indices, near in zip((significance, refinement), found, strict=True):
+            indices.reshape(len(indices), -1)[:, positions] = near
         return significance, refinement
 
     def sign_indices(self, cells: Features, positions: Positions, scale: int, step: int) -> Indices:
@@ -157,20 +191,20 @@ class ContextModel:
         """
         place, inside = np.divmod(positions, (cells.shape[0] - 2) * (cells.shape[1] - 2))
         which = place - steps(scale)[step].start
-        network = partial(self._signs, step=_number(scale, step))
+        network = partial(self._signs, group=_group(scale, step))
         found: Indices = _in_portions(network, cells, inside)[0, which, np.arange(len(which))]
         return found
 
 
-def _number(scale: int, step: int) -> int:
-    """Return which of the networks is for a step of a scale."""
+def _group(scale: int, step: int) -> int:
+    """Return which of the groups of networks is for a step of a scale."""
     return sum(len(steps(finer)) for finer in range(min(scale, SCALE_CLASSES - 1))) + step
 
 
 def _in_portions(
     network: Callable[[Numbers], Numbers], cells: Features, positions: Positions
 ) -> Indices:
-    """Run a network on the neighbourhoods of n positions; return (outputs, places, n)."""
+    """Run networks on the neighbourhoods of n positions; return (outputs, networks, n)."""
     parts = [
         network(neighbourhoods(cells, positions[start : start + PORTION]).astype(np.float32))
         for start in range(0, max(1, len(positions)), PORTION)

@@ -8,6 +8,7 @@ they shift sums to the right, weights are divided beforehand, by powers of two, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -16,8 +17,6 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
-
-from primis.codec.layout import PLACES, steps
 
 FIRST_BITS, NEXT_BITS = 7, 8
 """Bits by which the sums of the first layer and of the others are shifted right."""
@@ -32,10 +31,12 @@ EVEN_SIGN = 64
 
 PORTION = 512
 """Neighbourhoods that a network sees at once: what fits into the cache."""
+SIDE = 3
+"""Rows and columns of a neighbourhood, in cells."""
 SLOTS = 16
-"""Bytes of a cell of a neighbourhood: its 15 channels, and one that is 0."""
-_SPARE = slice(SLOTS - 1, None, SLOTS)
-"""Inputs that are 0 in every neighbourhood. The first layer takes densities and bias there."""
+"""Bytes of a cell: its 15 channels, and one that is 0."""
+PARENT_SLOTS = 4
+"""The last of them, those of the coarser scale: three channels, and the one that is 0."""
 
 Numbers: TypeAlias = NDArray[np.float32]
 Weights: TypeAlias = dict[str, Numbers]
@@ -69,40 +70,45 @@ def _libraries() -> ThreadpoolController:
 
 
 class BitNetwork:
-    """Tells indices of significance and refinement from magnitudes around, in two hidden layers.
+    """Tells indices of bits from magnitudes around, in two hidden layers.
 
     Parameters
     ----------
     weights
-        ``near`` (places, inputs, units), ``overall`` (places, densities, units), ``middle`` and
-        ``out``, and the biases ``near_bias``, ``middle_bias``, ``out_bias``.
+        Of several networks of equal shape: ``near`` (networks, inputs, units), ``overall``
+        (networks, densities, units), ``middle`` and ``out``, and the biases ``near_bias``,
+        ``middle_bias``, ``out_bias``.
+    groups
+        Numbers of networks that see the same neighbourhoods, one group after the other.
     """
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, groups: Sequence[int]) -> None:
         beside = np.concatenate((weights["overall"], weights["near_bias"][:, None]), axis=1)
         near = weights["near"].copy()
-        near[:, _SPARE][:, : beside.shape[1]] = beside
-        self._near = _side_by_side(near / np.float32(2**FIRST_BITS))
-        self._middle = _by_step(weights["middle"] / np.float32(2**NEXT_BITS))
-        self._middle_bias = _by_step(weights["middle_bias"][:, None] / np.float32(2**NEXT_BITS))
-        self._out = _by_step(weights["out"] / np.float32(2**INDEX_BITS))
+        _spare(near)[:, : beside.shape[1]] = beside
+        self._near = _side_by_side(near / np.float32(2**FIRST_BITS), groups)
+        self._middle = _grouped(weights["middle"] / np.float32(2**NEXT_BITS), groups)
+        middle_bias = weights["middle_bias"][:, None] / np.float32(2**NEXT_BITS)
+        self._middle_bias = _grouped(middle_bias, groups)
+        self._out = _grouped(weights["out"] / np.float32(2**INDEX_BITS), groups)
         out_bias = weights["out_bias"][:, None] / np.float32(2**INDEX_BITS)
-        self._out_bias = _by_step(out_bias + np.float32(EVEN_ODDS))
+        self._out_bias = _grouped(out_bias + np.float32(EVEN_ODDS), groups)
 
-    def __call__(self, around: Numbers, densities: Numbers, step: int) -> Numbers:
-        """Map neighbourhoods (n, inputs), not negative, and densities to indices (places, n, 2).
+    def __call__(self, around: Numbers, densities: Numbers, group: int) -> Numbers:
+        """Map neighbourhoods (n, inputs) to indices (networks, n, outputs).
 
-        At most `PORTION` at once; the slots that are 0 are written to.
+        At most `PORTION` at once, with values that are not negative. The slots that are 0 are
+        written to.
         """
-        spare = around[:, _SPARE]
+        spare = _spare(around)
         spare[:, : len(densities)] = densities
         spare[:, len(densities)] = 1
-        middle = self._middle[step]
-        hidden = _clipped(around @ self._near[step], LARGEST_HIDDEN)
-        hidden = _places_first(hidden, len(middle)) @ middle
-        hidden += self._middle_bias[step]
-        indices = _clipped(hidden, LARGEST_HIDDEN) @ self._out[step]
-        indices += self._out_bias[step]
+        middle = self._middle[group]
+        hidden = _clipped(around @ self._near[group], LARGEST_HIDDEN)
+        hidden = _networks_first(hidden, len(middle)) @ middle
+        hidden += self._middle_bias[group]
+        indices = _clipped(hidden, LARGEST_HIDDEN) @ self._out[group]
+        indices += self._out_bias[group]
         return _clipped(indices, LARGEST_INDEX)
 
 
@@ -112,42 +118,53 @@ class SignNetwork:
     Parameters
     ----------
     weights
-        ``near`` (places, inputs, units), ``near_bias`` and ``out``.
+        ``near`` (networks, inputs, units), ``near_bias`` and ``out``.
+    groups
+        As in `BitNetwork`.
     """
 
-    def __init__(self, weights: Weights) -> None:
-        self._near = _side_by_side(weights["near"] / np.float32(2**FIRST_BITS))
-        self._bias = _side_by_side(weights["near_bias"][:, None] / np.float32(2**FIRST_BITS))
-        self._out = _by_step(weights["out"] / np.float32(2**INDEX_BITS))
+    def __init__(self, weights: Weights, groups: Sequence[int]) -> None:
+        self._near = _side_by_side(weights["near"] / np.float32(2**FIRST_BITS), groups)
+        bias = weights["near_bias"][:, None] / np.float32(2**FIRST_BITS)
+        self._bias = _side_by_side(bias, groups)
+        self._out = _grouped(weights["out"] / np.float32(2**INDEX_BITS), groups)
 
-    def __call__(self, around: Numbers, step: int) -> Numbers:
-        """Map neighbourhoods (n, inputs) to indices (places, n, 1), at most `PORTION` at once."""
-        sums, bias, out = around @ self._near[step], self._bias[step], self._out[step]
+    def __call__(self, around: Numbers, group: int) -> Numbers:
+        """Map neighbourhoods (n, inputs), at most `PORTION`, to indices (networks, n, 1)."""
+        sums, bias, out = around @ self._near[group], self._bias[group], self._out[group]
         hidden = _clipped(bias + sums, LARGEST_HIDDEN)
         hidden -= _clipped(bias - sums, LARGEST_HIDDEN)
-        indices = _places_first(hidden, len(out)) @ out
+        indices = _networks_first(hidden, len(out)) @ out
         indices += np.float32(EVEN_SIGN + 0.5)
         return _clipped(indices, LARGEST_INDEX)
 
 
-def _by_step(weights: Numbers) -> list[Numbers]:
-    """Split weights (places, ...) of all scale classes into those of each step."""
-    scales = range(len(weights) // len(PLACES))
-    ends = [len(PLACES) * scale + places.stop for scale in scales for places in steps(scale)]
-    return np.split(weights, ends[:-1])
+def _spare(around: Numbers) -> Numbers:
+    """View the inputs (..., 9, ...) that are 0 in every neighbourhood, along the second axis.
+
+    The first layer of `BitNetwork` takes densities and bias there.
+    """
+    slots = around.shape[1] // SIDE**2
+    return around[:, slots - 1 :: slots]
 
 
-def _side_by_side(weights: Numbers) -> list[Numbers]:
-    """Split weights (places, inputs, units) into (inputs, places * units) for each step."""
+def _grouped(weights: Numbers, groups: Sequence[int]) -> list[Numbers]:
+    """Split weights (networks, ...) by group."""
+    return np.split(weights, np.cumsum(groups)[:-1])
+
+
+def _side_by_side(weights: Numbers, groups: Sequence[int]) -> list[Numbers]:
+    """Split weights (networks, inputs, units) into (inputs, networks * units) for each group."""
     return [
-        np.ascontiguousarray(places.transpose(1, 0, 2)).reshape(places.shape[1], -1)
-        for places in _by_step(weights)
+        np.ascontiguousarray(group.transpose(1, 0, 2)).reshape(group.shape[1], -1)
+        for group in _grouped(weights, groups)
     ]
 
 
-def _places_first(hidden: Numbers, places: int) -> Numbers:
-    """View (n, places * units) as (places, n, units)."""
-    return hidden.reshape(len(hidden), places, -1).transpose(1, 0, 2)
+def _networks_first(hidden: Numbers, networks: int) -> Numbers:
+    """View (n, networks * units) as (networks, n, units)."""
+    n, units = hidden.shape
+    return hidden.reshape(n, networks, units // networks).transpose(1, 0, 2)
 
 
 def _clipped(sums: Numbers, largest: int) -> Numbers:

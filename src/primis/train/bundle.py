@@ -16,12 +16,18 @@ from primis.codec.bitstream import measure, usable_length
 from primis.codec.bundle import MANIFEST, ModelBundle
 from primis.codec.census import Census
 from primis.codec.codec import SPARE_PLANES, Codec
-from primis.codec.context import NETWORK, SIGN_NETWORK
+from primis.codec.context import NETWORK, PARENT_NETWORK, SIGN_NETWORK
 from primis.codec.integers import EVEN_ODDS, EVEN_SIGN
 from primis.train.data import Picture
 from primis.train.entropy import EntropyNetworks
 from primis.train.export import export_networks
-from primis.train.integers import calibrate, export_context, export_signs, prior_probabilities
+from primis.train.integers import (
+    calibrate,
+    export_context,
+    export_parents,
+    export_signs,
+    prior_probabilities,
+)
 from primis.train.networks import DISTINCT_SCALES, AutoEncoder
 
 GOLDEN = "golden.json"
@@ -62,6 +68,7 @@ def write_bundle(
     folder.mkdir(parents=True, exist_ok=True)
     export_networks(codec, folder)
     export_context(entropy.context, folder / NETWORK)
+    export_parents(entropy.context, folder / PARENT_NETWORK)
     export_signs(entropy.signs, folder / SIGN_NETWORK)
     manifest: dict[str, Any] = {
         "name": name,

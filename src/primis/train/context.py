@@ -39,12 +39,36 @@ class ContextNetwork(nn.Module):
         return self.out(hidden).unflatten(1, (len(PLACES), 2))
 
 
-class ContextNetworks(nn.Module):
-    """One network per scale class."""
+class ParentNetwork(nn.Module):
+    """Log-odds of significance bits given the coarser scale alone, for one scale class."""
 
-    def __init__(self, width: int = 24) -> None:
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.near = nn.Conv2d(BANDS, width, 3, padding=1)
+        self.overall = nn.Linear(2 * BANDS, width, bias=False)
+        self.middle = nn.Conv2d(width, width, 1)
+        self.out = nn.Conv2d(width, len(PLACES), 1)
+        with torch.no_grad():
+            assert self.out.bias is not None
+            self.out.bias.fill_(-4.0)
+
+    def forward(self, parents: Tensor, densities: Tensor) -> Tensor:
+        """Map (n, 3, h, w) and (n, 6) integer features to (n, 12, h, w) log-odds."""
+        hidden = self.near(parents / INPUT_UNIT)
+        hidden = hidden + self.overall(densities / INPUT_UNIT)[:, :, None, None]
+        odds: Tensor = self.out(F.relu(self.middle(F.relu(hidden))))
+        return odds
+
+
+class ContextNetworks(nn.Module):
+    """Two networks per scale class: one that sees all, one for where only parents are known."""
+
+    def __init__(self, width: int = 24, parent_width: int = 96) -> None:
         super().__init__()
         self.classes = nn.ModuleList(ContextNetwork(width) for _ in range(integer.SCALE_CLASSES))
+        self.parents = nn.ModuleList(
+            ParentNetwork(parent_width) for _ in range(integer.SCALE_CLASSES)
+        )
         self.shares = nn.Buffer(torch.from_numpy(integer._SHARES), persistent=False)
         self.levels = nn.Buffer(torch.from_numpy(integer.LEVELS).float(), persistent=False)
 
@@ -76,15 +100,27 @@ class ContextNetworks(nn.Module):
         ]
         each = len(PLACES) // len(seen)
         densities = torch.cat((self._density(values >> 1), self._density(parents)), 1)
-        odds: Tensor = self.classes[min(scale, integer.SCALE_CLASSES - 1)](
+        number = min(scale, integer.SCALE_CLASSES - 1)
+        odds: Tensor = self.classes[number](
             torch.cat([cells for cells in seen for _ in range(each)], 1), densities
         )
-        return odds
+        nothing_near = torch.cat(
+            [_nothing_near(cells).expand(-1, each, -1, -1) for cells in seen], 1
+        )
+        expected = self.parents[number](coarse, densities)
+        significance, refinement = odds.unbind(2)
+        return torch.stack((torch.where(nothing_near, expected, significance), refinement), 2)
 
     def _density(self, values: Tensor) -> Tensor:
         """Feature of the share of non-zeros, as `primis.codec.context.density`."""
         share = ((values != 0).sum((2, 3)) << 12) // (values.shape[2] * values.shape[3])
         return torch.bucketize(share, self.shares, right=True).float()
+
+
+def _nothing_near(cells: Tensor) -> Tensor:
+    """Tell (n, 1, h, w) where the scale's own features of cells (n, 15, h, w) are 0 all around."""
+    known = (cells[:, : len(PLACES)] != 0).any(1, keepdim=True)
+    return F.max_pool2d(known.float(), 3, stride=1, padding=1) == 0
 
 
 def level(levels: Tensor, magnitudes: Tensor) -> Tensor:

@@ -7,15 +7,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from primis.codec import context as integer
-from primis.codec.integers import FIRST_BITS, INDEX_BITS, LARGEST_HIDDEN, NEXT_BITS, SLOTS
+from primis.codec.integers import (
+    FIRST_BITS,
+    INDEX_BITS,
+    LARGEST_HIDDEN,
+    NEXT_BITS,
+    PARENT_SLOTS,
+    SLOTS,
+)
 from primis.codec.layout import PLACES
 from primis.train.context import (
     INPUT_UNIT,
     ContextNetwork,
     ContextNetworks,
+    ParentNetwork,
 )
 from primis.train.signs import SignNetworks
 
@@ -32,24 +40,50 @@ def export_context(networks: ContextNetworks, path: Path) -> None:
     ------
     ValueError
         If a sum of the integer network could exceed 2**24, where float32 stops being exact, or a
-        weight does not fit into 16 bits.
+        weight does not fit into 16 bits, a bias into 32.
     """
     parts = []
     for network in networks.classes:
-        assert isinstance(network, ContextNetwork)
-        last_bias = _integers(network.out.bias, HIDDEN_UNIT * NEXT_UNIT) + 2**INDEX_BITS // 2
-        parts.append(
-            {
-                "near": _by_slot(_integers(network.near.weight, FIRST_UNIT / INPUT_UNIT)),
-                "overall": _integers(network.overall.weight, FIRST_UNIT / INPUT_UNIT),
-                "near_bias": _integers(network.near.bias, FIRST_UNIT),
-                "middle": _integers(network.middle.weight, NEXT_UNIT)[..., 0, 0],
-                "middle_bias": _integers(network.middle.bias, HIDDEN_UNIT * NEXT_UNIT),
-                "out": _integers(network.out.weight, NEXT_UNIT)[..., 0, 0],
-                "out_bias": last_bias,
-            }
-        )
-    tables = {name: np.concatenate([_by_place(part[name]) for part in parts]) for name in parts[0]}
+        part = _layers(network, SLOTS)
+        parts.append({name: _by_place(table) for name, table in part.items()})
+    _write_bits(path, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def export_parents(networks: ContextNetworks, path: Path) -> None:
+    """Round the weights of the networks for bits that see the coarser scale alone, and write them.
+
+    Raises
+    ------
+    ValueError
+        As `export_context`.
+    """
+    parts = [_layers(network, PARENT_SLOTS) for network in networks.parents]
+    tables = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    _write_bits(
+        path,
+        {
+            name: table if table.ndim == 2 else np.ascontiguousarray(table.transpose(0, 2, 1))
+            for name, table in tables.items()
+        },
+    )
+
+
+def _layers(network: nn.Module, slots: int) -> dict[str, NDArray[np.float32]]:
+    """Return the layers of a network in integers, weights as (outputs, inputs)."""
+    assert isinstance(network, ContextNetwork | ParentNetwork)
+    return {
+        "near": _by_slot(_integers(network.near.weight, FIRST_UNIT / INPUT_UNIT), slots),
+        "overall": _integers(network.overall.weight, FIRST_UNIT / INPUT_UNIT),
+        "near_bias": _integers(network.near.bias, FIRST_UNIT),
+        "middle": _integers(network.middle.weight, NEXT_UNIT)[..., 0, 0],
+        "middle_bias": _integers(network.middle.bias, HIDDEN_UNIT * NEXT_UNIT),
+        "out": _integers(network.out.weight, NEXT_UNIT)[..., 0, 0],
+        "out_bias": _integers(network.out.bias, HIDDEN_UNIT * NEXT_UNIT) + 2**INDEX_BITS // 2,
+    }
+
+
+def _write_bits(path: Path, tables: dict[str, NDArray[np.float32]]) -> None:
+    """Write the networks of a `primis.codec.integers.BitNetwork`, if their sums are exact."""
     _check_exact(
         {
             "near": _reach(tables["near"], LARGEST_FEATURE)
@@ -85,11 +119,13 @@ def export_signs(networks: SignNetworks, path: Path) -> None:
 
 
 def _write(path: Path, tables: dict[str, NDArray[np.float32]]) -> None:
-    largest = np.iinfo(np.int16).max
+    arrays: dict[str, Any] = {}
     for name, table in tables.items():
+        kind = np.int32 if name.endswith("bias") else np.int16
+        largest = np.iinfo(kind).max
         if np.abs(table).max() > largest:
             raise ValueError(f"a weight of {name} is above {largest}")
-    arrays: dict[str, Any] = {name: table.astype(np.int16) for name, table in tables.items()}
+        arrays[name] = table.astype(kind)
     np.savez_compressed(path, **arrays)
 
 
@@ -98,11 +134,10 @@ def _integers(weights: Tensor | None, scale: float) -> NDArray[np.float32]:
     return np.rint(weights.detach().numpy().astype(np.float64) * scale).astype(np.float32)
 
 
-def _by_slot(kernels: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Arrange kernels (n, 15, 3, 3) as weights (n, 144) of a neighbourhood."""
-    spare = SLOTS - kernels.shape[1]
-    slots = np.pad(kernels, ((0, 0), (0, spare), (0, 0), (0, 0)))
-    return slots.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
+def _by_slot(kernels: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
+    """Arrange kernels (n, channels, 3, 3) as weights (n, 9 * slots) of a neighbourhood."""
+    padded = np.pad(kernels, ((0, 0), (0, slots - kernels.shape[1]), (0, 0), (0, 0)))
+    return padded.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
 
 
 def _by_place(table: NDArray[np.float32]) -> NDArray[np.float32]:

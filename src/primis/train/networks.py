@@ -13,6 +13,7 @@ from primis.train.lifting import Scale
 
 SCALES = 6
 DISTINCT_SCALES = 4  # coarser scales share the weights of the last of these
+SHRINKAGE = 0.9  # of the sparsifier's shifts, which training lets grow too long; docs/dev/codec.md
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))  # order in which a plane visits a 2x2 cell
 
 
@@ -54,7 +55,7 @@ class Sparsifier(nn.Module):
     def forward(self, bands: Tensor, parents: Tensor) -> Tensor:
         """Shift (n, 3, h, w), in steps, for ``bands`` and ``parents`` (n, 3, h, w), in steps."""
         x = torch.cat((compress(bands), compress(parents)), dim=1)
-        return torch.tanh(self.layers(x))
+        return SHRINKAGE * torch.tanh(self.layers(x))
 
 
 class ResidualBlock(nn.Module):

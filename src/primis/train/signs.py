@@ -9,11 +9,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from primis.codec import context as integer
-from primis.codec.integers import SLOTS
+from primis.codec.integers import SIDE, SLOTS
 from primis.codec.layout import PLACES, steps
 from primis.train.context import INPUT_UNIT, by_place, level
 
-INPUTS = integer.SIDE**2 * SLOTS
+INPUTS = SIDE**2 * SLOTS
 
 
 class SignNetworks(nn.Module):
@@ -71,7 +71,7 @@ class SignNetworks(nn.Module):
             coarse = level(self.levels, above.long()) * parents.sign()
             spare = torch.zeros_like(coarse[:, :1])
             chosen = (size >= 0.5) & (size < 2)
-            offsets = torch.arange(integer.SIDE, device=size.device)
+            offsets = torch.arange(SIDE, device=size.device)
         bits = torch.ones_like(size)
         first = min(scale, integer.SCALE_CLASSES - 1) * len(PLACES)
         for places in steps(scale):

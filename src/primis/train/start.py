@@ -16,12 +16,12 @@ from torch import Tensor
 from primis.codec.context import (
     CHANNELS,
     NETWORK,
+    PARENT_NETWORK,
     SCALE_CLASSES,
-    SIDE,
     SIGN_NETWORK,
 )
-from primis.codec.integers import INDEX_BITS, SLOTS, read_weights
-from primis.codec.layout import PLACES
+from primis.codec.integers import INDEX_BITS, SIDE, read_weights
+from primis.codec.layout import BANDS, PLACES
 from primis.errors import InputError
 from primis.train.context import INPUT_UNIT
 from primis.train.integers import FIRST_UNIT, HIDDEN_UNIT, NEXT_UNIT
@@ -79,6 +79,8 @@ def _from_bundle(folder: Path) -> Weights:
             sparsifier = _tensors(folder / f"sparsify_{number}.onnx")
             weights |= _renamed(sparsifier, "sparsifier.", f"codec.sparsifiers.{number}.")
         weights |= _context(read_weights(folder / NETWORK))
+        if (folder / PARENT_NETWORK).exists():  # not in radiograph-6 and before
+            weights |= _parents(read_weights(folder / PARENT_NETWORK))
         weights |= _signs(read_weights(folder / SIGN_NETWORK))
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{folder} is not a model bundle to start from", hint=_HINT) from error
@@ -148,11 +150,34 @@ def _scale(tensors: Arrays) -> dict[str, NDArray[np.float32]]:
 
 def _context(integers: Arrays) -> Weights:
     """Undo `primis.train.integers.export_context`."""
-    width = integers["near"].shape[-1]
-    kernels = integers["near"].reshape(-1, SIDE, SIDE, SLOTS, width)[..., :CHANNELS, :]
+    floats = _layers(integers, CHANNELS)
+    places = len(PLACES)
+    return {
+        f"entropy.context.classes.{number}.{name}": torch.from_numpy(
+            np.concatenate(array[places * number : places * (number + 1)])
+        )
+        for number in range(SCALE_CLASSES)
+        for name, array in floats.items()
+    }
+
+
+def _parents(integers: Arrays) -> Weights:
+    """Undo `primis.train.integers.export_parents`."""
+    return {
+        f"entropy.context.parents.{number}.{name}": torch.from_numpy(array[number])
+        for name, array in _layers(integers, BANDS).items()
+        for number in range(SCALE_CLASSES)
+    }
+
+
+def _layers(integers: Arrays, channels: int) -> dict[str, NDArray[np.float32]]:
+    """Return the layers of networks for bits (networks, outputs, ...), as they were in training."""
+    networks, inputs, width = integers["near"].shape
+    kernels = integers["near"].reshape(networks, SIDE, SIDE, inputs // SIDE**2, width)
     last_unit = HIDDEN_UNIT * NEXT_UNIT
-    floats = {
-        "near.weight": kernels.transpose(0, 4, 3, 1, 2) * (INPUT_UNIT / FIRST_UNIT),
+    layers = {
+        "near.weight": kernels[..., :channels, :].transpose(0, 4, 3, 1, 2)
+        * (INPUT_UNIT / FIRST_UNIT),
         "near.bias": integers["near_bias"] / FIRST_UNIT,
         "overall.weight": integers["overall"].transpose(0, 2, 1) * (INPUT_UNIT / FIRST_UNIT),
         "middle.weight": integers["middle"].transpose(0, 2, 1)[..., None, None] / NEXT_UNIT,
@@ -160,14 +185,7 @@ def _context(integers: Arrays) -> Weights:
         "out.weight": integers["out"].transpose(0, 2, 1)[..., None, None] / NEXT_UNIT,
         "out.bias": (integers["out_bias"] - 2**INDEX_BITS // 2) / last_unit,
     }
-    places = len(PLACES)
-    return {
-        f"entropy.context.classes.{number}.{name}": torch.from_numpy(
-            np.concatenate(array[places * number : places * (number + 1)]).astype(np.float32)
-        )
-        for number in range(SCALE_CLASSES)
-        for name, array in floats.items()
-    }
+    return {name: np.ascontiguousarray(layer, np.float32) for name, layer in layers.items()}
 
 
 def _signs(integers: Arrays) -> Weights:

@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     names = [CANDIDATE, *(peer.name for peer in PEERS)]
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed")
     parser.add_argument("--rate", type=float, default=0.15, help="bits per pixel (default: 0.15)")
-    parser.add_argument("--repeat", type=int, default=5, help="runs per median (default: 5)")
+    parser.add_argument("--repeat", type=int, default=15, help="runs per median (default: 15)")
     parser.add_argument("--codecs", nargs="+", choices=names, default=names, metavar="CODEC")
     parser.add_argument(
         "--jobs", nargs="+", type=int, default=[1, os.cpu_count() or 1], help="sizes of the pool"

@@ -24,6 +24,9 @@ SPARE_PLANES = 2
 _TRIAL_RATE = 0.75
 """Bits per pixel from which the encoder tries whether an image is better off with plain codes."""
 
+_MEASURED_RATE = 0.45
+"""Bits per pixel from which the encoder measures codes, and corrects the quantiser step."""
+
 _TRIAL_SIDE = 1024
 
 _REFINEMENTS, _NEAR = 2, 0.007
@@ -115,10 +118,11 @@ class Codec:
         refine
             Whether to measure codes of a high rate and correct the step.
         """
-        high = 8 * budget >= _TRIAL_RATE * pixels.size
+        rate = 8 * budget / pixels.size
         if sparsified is None:
-            sparsified = self._sparsifier_pays(pixels, budget) if high else True
-        return self._encode(pixels, budget, sparsified, refine=refine and high)
+            sparsified = rate < _TRIAL_RATE or self._sparsifier_pays(pixels, budget)
+        refine = refine and rate >= _MEASURED_RATE
+        return self._encode(pixels, budget, sparsified, refine=refine)
 
     def _encode(
         self, pixels: Pixels, budget: int, sparsified: bool, *, refine: bool

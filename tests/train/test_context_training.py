@@ -41,6 +41,8 @@ def networks() -> EntropyNetworks:
         for network in (*networks.context.classes, *networks.context.parents):
             network.near.weight *= 2
             network.out.weight *= 2
+        for network in networks.context.parents:
+            network.out.bias += 2  # unlike those that see all
         networks.signs.near *= 4
         networks.signs.bias += 0.1
     return networks
@@ -83,22 +85,24 @@ def test_integers_give_the_floats_within_one_index(networks, exported, scale):
     assert abs((expected - floats).mean()) < 0.1
 
 
-def made_codes(seed: int) -> SparseCodes:
-    """Random codes, mostly zeros, with runs of one sign."""
+def made_codes(seed: int, share: float) -> SparseCodes:
+    """Random codes, a share of them perhaps not zero, with runs of one sign."""
     rng = np.random.default_rng(seed)
     layout = Layout(64, 96)
     values = []
     for scale, shape in enumerate(layout.shapes):
-        busy = rng.random((1, *shape[1:])) < 0.3
+        busy = rng.random((1, *shape[1:])) < share
         values.append(np.trunc(rng.laplace(0.5, 2.0 + scale, shape) * busy).astype(np.int32))
+        values[-1][0, 0, 0] = 1  # an empty scale would not be coded
     return SparseCodes(layout, 1.0, 0, tuple(values), 0, everything_known(layout))
 
 
 @torch.no_grad()
-def test_training_counts_the_bits_that_coding_takes(networks, exported, monkeypatch):
+@pytest.mark.parametrize("share", [0.3, 0.02])
+def test_training_counts_the_bits_that_coding_takes(networks, exported, monkeypatch, share):
     """Features and order are those of the bitstream: else the two would differ widely."""
     monkeypatch.setattr(AdaptiveTable, "learn", lambda *_: None)
-    codes = made_codes(0)
+    codes = made_codes(0, share)
     trained = networks(
         [torch.from_numpy(band.astype(np.int64))[None] for band in codes.values[:-1]]
     )

@@ -42,11 +42,7 @@ def export_context(networks: ContextNetworks, path: Path) -> None:
         If a sum of the integer network could exceed 2**24, where float32 stops being exact, or a
         weight does not fit into 16 bits, a bias into 32.
     """
-    parts = []
-    for network in networks.classes:
-        part = _layers(network, SLOTS)
-        parts.append({name: _by_place(table) for name, table in part.items()})
-    _write_bits(path, {name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+    _write_bits(path, networks.classes, len(PLACES), SLOTS)
 
 
 def export_parents(networks: ContextNetworks, path: Path) -> None:
@@ -57,15 +53,7 @@ def export_parents(networks: ContextNetworks, path: Path) -> None:
     ValueError
         As `export_context`.
     """
-    parts = [_layers(network, PARENT_SLOTS) for network in networks.parents]
-    tables = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
-    _write_bits(
-        path,
-        {
-            name: table if table.ndim == 2 else np.ascontiguousarray(table.transpose(0, 2, 1))
-            for name, table in tables.items()
-        },
-    )
+    _write_bits(path, networks.parents, 1, PARENT_SLOTS)
 
 
 def _layers(network: nn.Module, slots: int) -> dict[str, NDArray[np.float32]]:
@@ -82,8 +70,15 @@ def _layers(network: nn.Module, slots: int) -> dict[str, NDArray[np.float32]]:
     }
 
 
-def _write_bits(path: Path, tables: dict[str, NDArray[np.float32]]) -> None:
-    """Write the networks of a `primis.codec.integers.BitNetwork`, if their sums are exact."""
+def _write_bits(path: Path, networks: nn.ModuleList, each: int, slots: int) -> None:
+    """Write a `primis.codec.integers.BitNetwork`, if its sums are exact.
+
+    Every one of ``networks`` holds ``each`` side by side.
+    """
+    parts = [_layers(network, slots) for network in networks]
+    tables = {
+        name: np.concatenate([_by_network(part[name], each) for part in parts]) for name in parts[0]
+    }
     _check_exact(
         {
             "near": _reach(tables["near"], LARGEST_FEATURE)
@@ -125,7 +120,7 @@ def _write(path: Path, tables: dict[str, NDArray[np.float32]]) -> None:
         largest = np.iinfo(kind).max
         if np.abs(table).max() > largest:
             raise ValueError(f"a weight of {name} is above {largest}")
-        arrays[name] = table.astype(kind)
+        arrays[name] = np.ascontiguousarray(table, kind)
     np.savez_compressed(path, **arrays)
 
 
@@ -140,11 +135,11 @@ def _by_slot(kernels: NDArray[np.float32], slots: int) -> NDArray[np.float32]:
     return padded.transpose(0, 2, 3, 1).reshape(len(kernels), -1)
 
 
-def _by_place(table: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Split by place: weights become (places, inputs, outputs), biases (places, outputs)."""
+def _by_network(table: NDArray[np.float32], each: int) -> NDArray[np.float32]:
+    """Split by network: weights become (each, inputs, outputs), biases (each, outputs)."""
     if table.ndim == 1:
-        return table.reshape(len(PLACES), -1)
-    return table.reshape(len(PLACES), -1, table.shape[-1]).transpose(0, 2, 1)
+        return table.reshape(each, -1)
+    return table.reshape(each, -1, table.shape[-1]).transpose(0, 2, 1)
 
 
 def _check_exact(bounds: dict[str, NDArray[np.float32]]) -> None:

@@ -21,7 +21,7 @@ from primis.codec.context import (
     SIGN_NETWORK,
 )
 from primis.codec.integers import INDEX_BITS, SIDE, read_weights
-from primis.codec.layout import BANDS, PLACES
+from primis.codec.layout import BANDS
 from primis.errors import InputError
 from primis.train.context import INPUT_UNIT
 from primis.train.integers import FIRST_UNIT, HIDDEN_UNIT, NEXT_UNIT
@@ -78,9 +78,9 @@ def _from_bundle(folder: Path) -> Weights:
             }
             sparsifier = _tensors(folder / f"sparsify_{number}.onnx")
             weights |= _renamed(sparsifier, "sparsifier.", f"codec.sparsifiers.{number}.")
-        weights |= _context(read_weights(folder / NETWORK))
+        weights |= _bits(read_weights(folder / NETWORK), "classes", CHANNELS)
         if (folder / PARENT_NETWORK).exists():  # not in radiograph-6 and before
-            weights |= _parents(read_weights(folder / PARENT_NETWORK))
+            weights |= _bits(read_weights(folder / PARENT_NETWORK), "parents", BANDS)
         weights |= _signs(read_weights(folder / SIGN_NETWORK))
     except (OSError, KeyError, ValueError) as error:
         raise InputError(f"{folder} is not a model bundle to start from", hint=_HINT) from error
@@ -148,24 +148,14 @@ def _scale(tensors: Arrays) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def _context(integers: Arrays) -> Weights:
-    """Undo `primis.train.integers.export_context`."""
-    floats = _layers(integers, CHANNELS)
-    places = len(PLACES)
+def _bits(integers: Arrays, name: str, channels: int) -> Weights:
+    """Undo `primis.train.integers.export_context` and `export_parents`."""
+    each = len(integers["near"]) // SCALE_CLASSES
     return {
-        f"entropy.context.classes.{number}.{name}": torch.from_numpy(
-            np.concatenate(array[places * number : places * (number + 1)])
+        f"entropy.context.{name}.{number}.{layer}": torch.from_numpy(
+            np.concatenate(array[each * number : each * (number + 1)])
         )
-        for number in range(SCALE_CLASSES)
-        for name, array in floats.items()
-    }
-
-
-def _parents(integers: Arrays) -> Weights:
-    """Undo `primis.train.integers.export_parents`."""
-    return {
-        f"entropy.context.parents.{number}.{name}": torch.from_numpy(array[number])
-        for name, array in _layers(integers, BANDS).items()
+        for layer, array in _layers(integers, channels).items()
         for number in range(SCALE_CLASSES)
     }
 

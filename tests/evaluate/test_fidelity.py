@@ -1,3 +1,4 @@
+import random
 from dataclasses import replace
 
 import pytest
@@ -6,6 +7,7 @@ from primis.errors import InputError
 from primis.evaluate import fidelity, psnr
 from primis.evaluate.fidelity import bytes_needed, evaluate_fidelity
 from primis.evaluate.peers import PEERS
+from primis.keys import derive
 from primis.obfuscation import Level
 from primis.study.dataset import Dataset, read_pixels
 from primis.study.renditions import FULL, Renditions
@@ -23,7 +25,10 @@ def workspace(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def result(dataset, workspace):
-    return evaluate_fidelity(dataset, workspace, rates=RATES, peers=[JPEG, JPEG2000])
+    """Of keys that are the same in every run: what noise looks like is a matter of chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(derive.secrets, "token_bytes", random.Random(1).randbytes)
+        return evaluate_fidelity(dataset, workspace, rates=RATES, peers=[JPEG, JPEG2000])
 
 
 def row(result, rendition, codec):
@@ -84,9 +89,9 @@ def test_differences_are_those_of_the_means(result):
     assert difference["psnr"]["value"] == pytest.approx(own - peer)
 
 
-def test_without_a_key_the_picture_is_about_as_good_as_plain_grey(result):
+def test_without_a_key_the_picture_is_no_better_than_plain_grey(result):
     public, grey = (row(result, "public", codec)["psnr"] for codec in ("primis", "uniform grey"))
-    assert public["value"] < grey["value"] + 1  # dB; noise may be nearer by chance
+    assert public["value"] < grey["value"]
 
 
 def test_what_was_measured_is_not_measured_again(dataset, workspace, result, monkeypatch):

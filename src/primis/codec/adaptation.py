@@ -39,9 +39,9 @@ class AdaptiveTable:
         self._seen_and_expected = np.zeros(2 * len(self._trained), dtype=np.int64)
         self.probabilities: NDArray[np.float64] = trained / 2**PROBABILITY_BITS
 
-    def learn(self, indices: NDArray[np.uint8], bits: NDArray[np.int32]) -> None:
-        """Take note of a group of symbols, (n,) each."""
-        kinds = np.bincount(indices + bits * self._trained.size, minlength=2 * self._trained.size)
+    def learn(self, counts: NDArray[np.int64]) -> None:
+        """Take note of a group of symbols: how many are 0 and 1 at each index (2, 128)."""
+        kinds = counts.ravel()
         faded = self._seen_and_expected - (self._seen_and_expected >> _FADING)
         self._seen_and_expected = faded + (kinds @ self._sums).astype(np.int64)
         seen, expected = (self._seen_and_expected + _PRIOR).reshape(2, -1)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar
 
 import constriction
 import numpy as np
@@ -59,7 +59,10 @@ _CODER_LOSS = 2**-12  # and the share of its bytes that its rounding may cost (1
 
 Bits: TypeAlias = NDArray[np.int32]
 Costs: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+Odds: TypeAlias = NDArray[np.float64] | float  # of a 1, for each symbol or for all
 Scalar = TypeVar("Scalar", bound=np.generic)
+_LONG = 256  # symbols of one index in a row that are coded as such
 _BERNOULLI = constriction.stream.model.Bernoulli(perfect=False)
 
 
@@ -89,6 +92,18 @@ class _Visit(NamedTuple):
     table: AdaptiveTable
     fresh: bool
     sign_indices: Callable[[Positions], Indices] | None
+
+    def costs(self) -> Costs:
+        """Return the bits that a 0 and a 1 takes at each index (2, 128)."""
+        return _information(self.table.probabilities)
+
+    def counts(self, ones: Positions | Mask) -> Counts:
+        """Count 0s and 1s at each index (2, 128), given which symbols are 1."""
+        everything, of_ones = (
+            np.bincount(indices, minlength=len(self.table.probabilities))
+            for indices in (self.indices, self.indices[ones])
+        )
+        return np.stack((everything - of_ones, of_ones))
 
 
 class _Expectation(NamedTuple):
@@ -209,13 +224,14 @@ class _Walk:
         bits, minus = source.take(visit)
         done = visit.positions[: len(bits)]
         known[done] = True
-        ones = done[bits == 1]
+        are_ones = np.flatnonzero(bits)
+        ones = done[are_ones]
         magnitude[ones] |= 1 << visit.plane
         if visit.fresh:
             negative[ones] = minus
         if len(bits) < len(visit.positions):
             return False
-        visit.table.learn(visit.indices, bits)
+        visit.table.learn(visit.counts(are_ones))
         return True
 
 
@@ -251,27 +267,24 @@ class _Truth:
     """Complete codes, and what each of their bits costs."""
 
     def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
-        self._values = [_split(bands) for bands in codes.values]
+        self._values = [_split(bands).reshape(-1) for bands in codes.values]
+        self._magnitudes = [np.abs(values) for values in self._values]
         self._context = context
 
-    def _look(self, visit: _Visit) -> tuple[Integers, Bits, Costs]:
-        """Return values, bits, and information in bits, signs not counted."""
-        values = self._values[visit.array].reshape(-1)[visit.positions]
-        bits = np.abs(values) >> visit.plane & 1
-        odds = visit.table.probabilities
-        return values, bits, _information(odds)[visit.indices + bits * len(odds)]
+    def _look(self, visit: _Visit) -> tuple[Bits, Positions, Mask]:
+        """Return the bits of a group, where they are 1, and which of those are negative."""
+        bits = self._magnitudes[visit.array][visit.positions] >> visit.plane & 1
+        ones = np.flatnonzero(bits)
+        return bits, ones, self._values[visit.array][visit.positions[ones]] < 0
 
 
 def _information(odds: NDArray[np.float64]) -> Costs:
-    """Bits that each 0 and then each 1 tells, (2 * n,), from the odds (n,) of a 1."""
-    return -np.log2(np.concatenate((1 - odds, odds)))
+    """Bits that each 0 and then each 1 tells, (2, n), from the odds (n,) of a 1."""
+    return -np.log2(np.stack((1 - odds, odds)))
 
 
 def _fitting(costs: Costs, room: float) -> tuple[int, float]:
     """Return how many of the first ``costs`` find room, and what they take."""
-    everything = float(costs.sum())
-    if everything <= room:
-        return len(costs), everything
     total = np.cumsum(costs)
     fits = int(np.searchsorted(total, room, side="right"))
     return fits, float(total[fits - 1]) if fits else 0.0
@@ -282,6 +295,41 @@ def _sign_odds(visit: _Visit, positions: Positions, context: ContextModel) -> ND
         return np.full(len(positions), 0.5)
     odds: NDArray[np.float64] = context.sign_probabilities[visit.sign_indices(positions)]
     return odds
+
+
+class _Run(NamedTuple):
+    """Symbols that are coded one after the other."""
+
+    symbols: Bits | Mask
+    odds: Odds
+
+
+def _model(odds: Odds) -> tuple[Any, ...]:
+    """Return the arguments by which `constriction` knows the odds of symbols, or of each."""
+    if isinstance(odds, float):
+        return (constriction.stream.model.Bernoulli(odds, perfect=False),)
+    return _BERNOULLI, odds
+
+
+def _stretches(visit: _Visit, part: slice) -> Iterator[tuple[slice, Odds]]:
+    """Split a part of a group where many symbols in a row have one index; give the odds of a 1.
+
+    Nine symbols in ten are in quiet places, and each kind of these has one index. With one
+    probability for all of them, the coder is several times as fast.
+    """
+    odds, done = visit.table.probabilities, part.start
+    if visit.fresh:  # in the order of their indices
+        counts = np.bincount(visit.indices, minlength=len(odds))[::-1]
+        ends = np.cumsum(counts)
+        for kind in np.flatnonzero(counts >= _LONG):
+            start, stop = max(done, ends[kind] - counts[kind]), min(ends[kind], part.stop)
+            if start < stop:
+                if done < start:
+                    yield slice(done, start), odds[visit.indices[done:start]]
+                yield slice(start, stop), float(odds[len(odds) - 1 - kind])
+                done = stop
+    if done < part.stop:
+        yield slice(done, part.stop), odds[visit.indices[done : part.stop]]
 
 
 class _Writer(_Truth):
@@ -299,44 +347,50 @@ class _Writer(_Truth):
         self._rooms = [8.0 * length * (1 - _CODER_LOSS) - _CODER_OVERHEAD for length in lengths]
         self._level = 0
         self.counts = [0] * len(lengths)
-        self.symbols: list[list[Bits]] = [[] for _ in lengths]
-        self.odds: list[list[NDArray[np.float64]]] = [[] for _ in lengths]
+        self._runs: list[list[_Run]] = [[] for _ in lengths]
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Deal the symbols out; see `_Source`."""
-        values, bits, cost = self._look(visit)
-        odds = visit.table.probabilities[visit.indices]
-        ones = np.flatnonzero(bits)
-        with_signs = visit.fresh and visit.array >= self._unsigned_scales
-        if with_signs:
-            minus = values[ones] < 0
+        bits, ones, minus = self._look(visit)
+        costs = visit.costs()
+        sign_odds, sign_costs = np.zeros(0), np.zeros(0)
+        if with_signs := visit.fresh and visit.array >= self._unsigned_scales:
             sign_odds = _sign_odds(visit, visit.positions[ones], self._context)
-            cost[ones] -= np.log2(np.where(minus, sign_odds, 1 - sign_odds))
+            sign_costs = -np.log2(np.where(minus, sign_odds, 1 - sign_odds))
+        total = float((visit.counts(ones) * costs).sum() + sign_costs.sum())
         done = 0
         while done < len(bits) and self._level < len(self._rooms):
-            fits, spent = _fitting(cost[done:], self._rooms[self._level])
+            if total <= self._rooms[self._level]:
+                fits, spent = len(bits) - done, total
+            else:
+                each = costs[bits[done:], visit.indices[done:]]
+                if with_signs:
+                    left = ones >= done
+                    each[ones[left] - done] += sign_costs[left]
+                fits, spent = _fitting(each, self._rooms[self._level])
             if fits:
-                self._put(bits[done : done + fits], odds[done : done + fits])
+                self._put(bits, visit, slice(done, done + fits))
                 if with_signs:
                     part = slice(*np.searchsorted(ones, (done, done + fits)))
-                    self._put(minus[part], sign_odds[part])
+                    self._runs[self._level].append(_Run(minus[part], sign_odds[part]))
                 self.counts[self._level] += fits
                 self._rooms[self._level] -= spent
+                total -= spent
                 done += fits
             if done < len(bits):
                 self._level += 1
-        return bits[:done], values[ones[ones < done]] < 0
+        return bits[:done], minus[ones < done]
 
-    def _put(self, symbols: Bits | Mask, odds: NDArray[np.float64]) -> None:
-        self.symbols[self._level].append(symbols.astype(np.int32, copy=False))
-        self.odds[self._level].append(odds)
+    def _put(self, bits: Bits, visit: _Visit, part: slice) -> None:
+        runs = self._runs[self._level]
+        runs += [_Run(bits[stretch], odds) for stretch, odds in _stretches(visit, part)]
 
     def stream(self, level: int, length: int) -> bytes:
         """Return the coded symbols of ``level``, zero words behind, ``length`` bytes in all."""
         coder = constriction.stream.stack.AnsCoder()
-        if self.counts[level]:
-            symbols, odds = np.concatenate(self.symbols[level]), np.concatenate(self.odds[level])
-            coder.encode_reverse(symbols, _BERNOULLI, odds)
+        for run in reversed(self._runs[level]):
+            if len(run.symbols):
+                coder.encode_reverse(run.symbols.astype(np.int32, copy=False), *_model(run.odds))
         words: bytes = coder.get_compressed().astype(">u4").tobytes()
         assert len(words) <= length, "the coder's overhead exceeds what was set aside for it"
         return words.ljust(length, b"\0")
@@ -347,19 +401,18 @@ class _Meter(_Truth):
 
     def __init__(self, codes: SparseCodes, planes: int, context: ContextModel) -> None:
         super().__init__(codes, context)
-        self._sign_costs = _information(context.sign_probabilities).reshape(2, -1)
+        self._sign_costs = _information(context.sign_probabilities)
         self.bits = np.zeros((planes, len(self._values)))
         self.symbols = np.zeros((len(context.probabilities), 2), dtype=np.int64)
         self.signs = np.zeros((len(context.sign_probabilities), 2), dtype=np.int64)
 
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Give the truth; see `_Source`."""
-        values, bits, cost = self._look(visit)
-        ones = np.flatnonzero(bits)
-        minus = values[ones] < 0
-        total = cost.sum()
+        bits, ones, minus = self._look(visit)
+        counts = visit.counts(ones)
+        total = (counts * visit.costs()).sum()
         if visit.array < len(self._values) - 1:
-            np.add.at(self.symbols, (visit.indices, bits), 1)
+            self.symbols += counts.T
         if visit.fresh and visit.sign_indices is None:
             total += len(ones)
         elif visit.sign_indices is not None and len(ones):
@@ -385,15 +438,13 @@ class _Streams:
     def take(self, visit: _Visit) -> tuple[Bits, Mask]:
         """Decode the next symbols; see `_Source`."""
         with_signs = visit.fresh and visit.array >= self._unsigned_scales
-        odds = visit.table.probabilities[visit.indices]
-        bits = np.zeros(len(visit.positions), dtype=np.int32)
+        bits = np.empty(len(visit.positions), dtype=np.int32)
         signs = []
         done = 0
         while done < len(bits) and self._level < len(self._counts):
             part = slice(done, min(len(bits), done + self._counts[self._level]))
             coder = self._coders[self._level]
-            if part.start < part.stop:
-                bits[part] = coder.decode(_BERNOULLI, odds[part])
+            self._read(coder, visit, part, bits)
             ones = visit.positions[part][bits[part] == 1]
             if with_signs and len(ones):
                 sign_odds = _sign_odds(visit, ones, self._context)
@@ -408,6 +459,15 @@ class _Streams:
         else:
             minus = np.zeros(int(bits.sum()), dtype=np.bool_)
         return bits, minus
+
+    @staticmethod
+    def _read(
+        coder: constriction.stream.stack.AnsCoder, visit: _Visit, part: slice, bits: Bits
+    ) -> None:
+        """Decode a part of a group into ``bits``."""
+        for stretch, odds in _stretches(visit, part):
+            count = () if isinstance(odds, np.ndarray) else (stretch.stop - stretch.start,)
+            bits[stretch] = coder.decode(*_model(odds), *count)
 
 
 def _coder(stream: bytes) -> constriction.stream.stack.AnsCoder:

@@ -56,8 +56,11 @@ _STEPS = [places for scale in range(SCALE_CLASSES) for places in steps(scale)]
 
 def feature(magnitude: Integers, negative: Mask) -> Features:
     """Feature, with its sign, of magnitudes in units of the current plane."""
-    levels = LEVELS[np.minimum(magnitude, len(LEVELS) - 1)]
-    return np.where(negative, -levels, levels)
+    features = np.zeros(magnitude.size, dtype=np.int8)
+    found = np.flatnonzero(magnitude)  # few are
+    levels = LEVELS[np.minimum(magnitude.reshape(-1)[found], len(LEVELS) - 1)]
+    features[found] = np.where(negative.reshape(-1)[found], -levels, levels)
+    return features.reshape(magnitude.shape)
 
 
 def density(magnitude: Integers) -> NDArray[np.float32]:

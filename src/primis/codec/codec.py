@@ -119,10 +119,14 @@ class Codec:
             Whether to measure codes of a high rate and correct the step.
         """
         rate = 8 * budget / pixels.size
-        if sparsified is None:
-            sparsified = rate < _TRIAL_RATE or self._sparsifier_pays(pixels, budget)
         refine = refine and rate >= _MEASURED_RATE
-        return self._encode(pixels, budget, sparsified, refine=refine)
+        if sparsified is not None or rate < _TRIAL_RATE:
+            return self._encode(pixels, budget, sparsified is not False, refine=refine)
+        middle, share = _middle(pixels, budget)
+        best = self._better(middle, share)
+        if refine and middle.shape == pixels.shape:
+            return best
+        return self._encode(pixels, budget, best.sparsified, refine=refine)
 
     def _encode(
         self, pixels: Pixels, budget: int, sparsified: bool, *, refine: bool
@@ -174,19 +178,18 @@ class Codec:
         offset = min(round(float(image.mean())), 2**16 - 1)
         return image - np.float32(offset), offset, sides
 
-    def _sparsifier_pays(self, pixels: Pixels, budget: int) -> bool:
-        """Code the middle of the image both ways, in its share of the bytes, and compare."""
-        rows, columns = ((side - min(side, _TRIAL_SIDE)) // 2 for side in pixels.shape)
-        middle = pixels[rows : rows + _TRIAL_SIDE, columns : columns + _TRIAL_SIDE]
-        share = max(bitstream.minimum_length(0), budget * middle.size // pixels.size)
-        length = bitstream.usable_length(0, share)
+    def _better(self, pixels: Pixels, budget: int) -> SparseCodes:
+        """Code an image both ways, measured, and return what gives the smaller error."""
+        length = bitstream.usable_length(0, max(bitstream.minimum_length(0), budget))
 
-        def error(sparsified: bool) -> float:
-            codes = self._encode(middle, length, sparsified, refine=True)
-            held = self.unpack(middle.shape, self.pack(codes, [length]))
-            return float(np.square(self.decode_exactly(held) - middle).mean())
+        def error(codes: SparseCodes) -> float:
+            held = self.unpack(pixels.shape, self.pack(codes, [length]))
+            return float(np.square(self.decode_exactly(held) - pixels).mean())
 
-        return error(True) <= error(False)
+        return min(
+            (self._encode(pixels, budget, sparsified, refine=True) for sparsified in (True, False)),
+            key=error,
+        )
 
     def decode(self, codes: SparseCodes, bits: int) -> Pixels:
         """Reconstruct an image from what is known of its codes.
@@ -250,6 +253,13 @@ class Codec:
         return bitstream.decode(
             Layout(*shape), bodies, self.context, unsigned_scales=unsigned_scales
         )
+
+
+def _middle(pixels: Pixels, budget: int) -> tuple[Pixels, int]:
+    """Return the middle of an image, all of it unless it is large, and its share of the bytes."""
+    rows, columns = ((side - min(side, _TRIAL_SIDE)) // 2 for side in pixels.shape)
+    middle = pixels[rows : rows + _TRIAL_SIDE, columns : columns + _TRIAL_SIDE]
+    return middle, budget * middle.size // pixels.size
 
 
 def _least_step(largest: float) -> float:

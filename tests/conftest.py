@@ -12,6 +12,9 @@ settings.register_profile("primis", deadline=None)
 settings.load_profile("primis")
 
 
+pytest_plugins = ["tests.encoded_once"]
+
+
 def pytest_addoption(parser):
     parser.addoption("--run-slow", action="store_true", help="also run the tests marked slow")
 

@@ -34,6 +34,7 @@ def visits(folder: Path, patients: int = 12) -> Path:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("encoded_once")
 def test_it_evaluates_and_attacks_everything_and_writes_one_report(
     run, working_folder, monkeypatch
 ):

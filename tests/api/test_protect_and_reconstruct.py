@@ -166,13 +166,13 @@ def test_attributes_travel_with_the_image(keyring, scheme):
         assert int(result.image.pixels.max()) < 2**12
 
 
+@pytest.mark.usefixtures("encoded_once")
 @pytest.mark.parametrize("shape", [(32, 32), (45, 71)])
 def test_files_of_one_shape_and_rate_are_equally_long(keyring, shape):
     for scheme in Scheme:
-        for rate, kinds in ((0.01, KINDS), (0.25, KINDS), (2.0, ("smooth", "noise"))):
+        for rate in (0.01, 0.25, 2.0):
             lengths = set()
-            for name in kinds:
-                kind = KINDS[name]
+            for kind in KINDS.values():
                 plain, deep = image_of(kind(shape)), Image(kind(shape, 12), RICH)
                 for image in (plain, deep):
                     data = protect(image, keyring, name="", rate=rate, scheme=scheme).data
@@ -311,11 +311,10 @@ def small_file(keyring, scheme):
 )
 @given(st.data())
 def test_whatever_happens_to_a_file_the_error_is_one_of_ours(keyring, scheme, small_file, data):
-    good = small_file
-    start = data.draw(st.integers(0, len(good)))
-    end = data.draw(st.integers(start, min(len(good), start + 40)))
-    bad = good[:start] + data.draw(st.binary(max_size=40)) + good[end:]
-    if bad != good:
+    start = data.draw(st.integers(0, len(small_file)))
+    end = data.draw(st.integers(start, min(len(small_file), start + 40)))
+    bad = small_file[:start] + data.draw(st.binary(max_size=40)) + small_file[end:]
+    if bad != small_file:
         with pytest.raises(PrimisError):
             reconstruct(bad, keyring)
 

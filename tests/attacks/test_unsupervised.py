@@ -223,7 +223,7 @@ def test_pictures_of_one_kind_are_neighbours_unless_they_are_sealed():
     ]
     cases = tuple(Case(f"{n}", Path(f"{n}"), f"p{n}", "test") for n in range(len(originals)))
     verdicts = {}
-    for target in (RawCodes(0.4), Keystream(0.4)):
+    for target in (RawCodes(1.5), Keystream(1.5)):
         published = tuple(target.publish(pixels, 0) for pixels in originals)
         results = neighbours.neighbours(
             Files(target.name, cases, published), np.arange(len(cases)) % 2

@@ -37,7 +37,7 @@ from primis.codec.context import (
     density,
     feature,
 )
-from primis.codec.integers import EVEN_ODDS, on_one_thread
+from primis.codec.integers import EVEN_ODDS, LARGEST_INDEX, on_one_thread
 from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout, steps
 from primis.errors import DamagedFileError
 
@@ -81,7 +81,8 @@ class _Visit(NamedTuple):
     """A group of coefficients whose next bits come together.
 
     ``array`` numbers the arrays of the layout; ``positions`` are flat in there, ``indices`` their
-    probability indices, and ``table`` tells what these stand for. ``fresh`` ones were zero so far;
+    probability indices, ``occurrences`` (128,) how often each is among them, and ``table`` tells
+    what they stand for. ``fresh`` ones were zero so far;
     ``sign_indices`` tells how likely they are negative (None: even odds).
     """
 
@@ -89,6 +90,7 @@ class _Visit(NamedTuple):
     plane: int
     positions: Positions
     indices: Indices
+    occurrences: Counts
     table: AdaptiveTable
     fresh: bool
     sign_indices: Callable[[Positions], Indices] | None
@@ -99,11 +101,8 @@ class _Visit(NamedTuple):
 
     def counts(self, ones: Positions | Mask) -> Counts:
         """Count 0s and 1s at each index (2, 128), given which symbols are 1."""
-        everything, of_ones = (
-            np.bincount(indices, minlength=len(self.table.probabilities))
-            for indices in (self.indices, self.indices[ones])
-        )
-        return np.stack((everything - of_ones, of_ones))
+        of_ones = _occurrences(self.indices[ones])
+        return np.stack((self.occurrences - of_ones, of_ones))
 
 
 class _Expectation(NamedTuple):
@@ -174,12 +173,15 @@ class _Walk:
             likely_first = np.argsort(~indices, kind="stable")
             new, indices = new[likely_first] + start, indices[likely_first]
             table = self._significance[array]
-            visit = _Visit(array, self.plane, new, indices, table, True, signs)
+            occurrences = _occurrences(indices)
+            visit = _Visit(array, self.plane, new, indices, occurrences, table, True, signs)
             if not self._code(visit, source):
                 return False
         positions, given = (np.concatenate(parts) for parts in zip(*found, strict=True))
         table = self._refinement[array]
-        refinement.append(_Visit(array, self.plane, positions, given, table, False, None))
+        refinement.append(
+            _Visit(array, self.plane, positions, given, _occurrences(given), table, False, None)
+        )
         return True
 
     def _expectations(self, array: int) -> Iterator[_Expectation]:
@@ -233,6 +235,10 @@ class _Walk:
             return False
         visit.table.learn(visit.counts(are_ones))
         return True
+
+
+def _occurrences(indices: Indices) -> Counts:
+    return np.bincount(indices, minlength=LARGEST_INDEX + 1)
 
 
 def _split(bands: NDArray[Scalar]) -> NDArray[Scalar]:
@@ -319,7 +325,7 @@ def _stretches(visit: _Visit, part: slice) -> Iterator[tuple[slice, Odds]]:
     """
     odds, done = visit.table.probabilities, part.start
     if visit.fresh:  # in the order of their indices
-        counts = np.bincount(visit.indices, minlength=len(odds))[::-1]
+        counts = visit.occurrences[::-1]
         ends = np.cumsum(counts)
         for kind in np.flatnonzero(counts >= _LONG):
             start, stop = max(done, ends[kind] - counts[kind]), min(ends[kind], part.stop)
@@ -369,10 +375,12 @@ class _Writer(_Truth):
                     each[ones[left] - done] += sign_costs[left]
                 fits, spent = _fitting(each, self._rooms[self._level])
             if fits:
-                self._put(bits, visit, slice(done, done + fits))
+                stretches = _stretches(visit, slice(done, done + fits))
+                runs = self._runs[self._level]
+                runs += [_Run(bits[stretch], odds) for stretch, odds in stretches]
                 if with_signs:
                     part = slice(*np.searchsorted(ones, (done, done + fits)))
-                    self._runs[self._level].append(_Run(minus[part], sign_odds[part]))
+                    runs.append(_Run(minus[part], sign_odds[part]))
                 self.counts[self._level] += fits
                 self._rooms[self._level] -= spent
                 total -= spent
@@ -380,10 +388,6 @@ class _Writer(_Truth):
             if done < len(bits):
                 self._level += 1
         return bits[:done], minus[ones < done]
-
-    def _put(self, bits: Bits, visit: _Visit, part: slice) -> None:
-        runs = self._runs[self._level]
-        runs += [_Run(bits[stretch], odds) for stretch, odds in _stretches(visit, part)]
 
     def stream(self, level: int, length: int) -> bytes:
         """Return the coded symbols of ``level``, zero words behind, ``length`` bytes in all."""
@@ -444,7 +448,9 @@ class _Streams:
         while done < len(bits) and self._level < len(self._counts):
             part = slice(done, min(len(bits), done + self._counts[self._level]))
             coder = self._coders[self._level]
-            self._read(coder, visit, part, bits)
+            for stretch, odds in _stretches(visit, part):
+                count = () if isinstance(odds, np.ndarray) else (stretch.stop - stretch.start,)
+                bits[stretch] = coder.decode(*_model(odds), *count)
             ones = visit.positions[part][bits[part] == 1]
             if with_signs and len(ones):
                 sign_odds = _sign_odds(visit, ones, self._context)
@@ -459,15 +465,6 @@ class _Streams:
         else:
             minus = np.zeros(int(bits.sum()), dtype=np.bool_)
         return bits, minus
-
-    @staticmethod
-    def _read(
-        coder: constriction.stream.stack.AnsCoder, visit: _Visit, part: slice, bits: Bits
-    ) -> None:
-        """Decode a part of a group into ``bits``."""
-        for stretch, odds in _stretches(visit, part):
-            count = () if isinstance(odds, np.ndarray) else (stretch.stop - stretch.start,)
-            bits[stretch] = coder.decode(*_model(odds), *count)
 
 
 def _coder(stream: bytes) -> constriction.stream.stack.AnsCoder:

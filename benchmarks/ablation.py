@@ -70,6 +70,12 @@ class _Unsparsified(Networks):
         return list(details)
 
 
+class _Unselected(Networks):
+    def _selected(self, _: Sequence[Maps], shifted: Sequence[Maps], scale: int) -> Maps:
+        """Let the quantiser decide which coefficients become non-zero."""
+        return shifted[scale]
+
+
 class _Unrestored(Networks):
     def restore(self, image: Maps, *_: Sequence[Maps]) -> Maps:
         """Leave the synthesis as the lifting steps give it."""
@@ -81,8 +87,13 @@ class _Neither(_Unsparsified, _Unrestored):
 
 
 def without_sparsifier(codec: Codec, pixels: Pixels, size: int) -> Coded:
-    """Code the coefficients as they are, and restore."""
+    """Code the coefficients as they are, neither shifted nor selected, and restore."""
     return in_levels(_altered(codec).unsparsified, pixels, size)
+
+
+def without_selectors(codec: Codec, pixels: Pixels, size: int) -> Coded:
+    """Leave to the sparsifier's shifts which coefficients become non-zero."""
+    return in_levels(_altered(codec).unselected, pixels, size)
 
 
 def without_restorer(codec: Codec, pixels: Pixels, size: int) -> Coded:
@@ -101,6 +112,7 @@ def without_rim(codec: Codec, pixels: Pixels, size: int) -> Coded:
 
 
 class _Altered(NamedTuple):
+    unselected: Codec
     unsparsified: Codec
     unrestored: Codec
     neither: Codec
@@ -112,6 +124,7 @@ def _altered(codec: Codec) -> _Altered:
     """Return codecs of the same model that lack a part each."""
     model = codec.model
     return _Altered(
+        Codec(model, networks=_Unselected(model.folder)),
         Codec(model, networks=_Unsparsified(model.folder)),
         Codec(model, networks=_Unrestored(model.folder)),
         Codec(model, networks=_Neither(model.folder)),
@@ -172,9 +185,10 @@ def _upper_planes(codes: SparseCodes) -> SparseCodes:
 
 
 INGREDIENTS: dict[str, tuple[Variant, Variant]] = {
-    "sparsifier (optimised quantisation)": (without_sparsifier, in_levels),
+    "selectors": (without_selectors, in_levels),
+    "sparsifier and selectors (optimised quantisation)": (without_sparsifier, in_levels),
     "restorer (non-linear synthesis)": (without_restorer, in_levels),
-    "sparsifier and restorer": (without_either, in_levels),
+    "sparsifier, selectors and restorer": (without_either, in_levels),
     "all learned networks but the context model": (plain, in_levels),
     "context model": (without_context, to_the_end_of_a_plane),
     "undoing dark rims": (without_rim, in_levels),

@@ -25,6 +25,7 @@ CASES = {
     "square": ((64, 64), 1, 0.2, 500, 0, True, 0),
     "odd": ((45, 67), 2, 0.4, 900, 0, False, 0b0110),
     "coarse-signs": ((50, 33), 3, 0.1, 250, 2, True, 0b1001),
+    "quiet": ((200, 168), 5, 0.05, 1200, 0, True, 0),  # long runs of one index
 }
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ torch = pytest.importorskip("torch", reason="training needs the extra primis[tra
 from primis.codec.bundle import ModelBundle  # noqa: E402
 from primis.train.bundle import write_bundle  # noqa: E402
 from primis.train.data import load_split  # noqa: E402
+from primis.train.networks import AutoEncoder, untrained_selectors  # noqa: E402
 from primis.train.objective import TrainedAutoEncoder  # noqa: E402
 
 
@@ -44,12 +46,27 @@ def model() -> TrainedAutoEncoder:
 
 
 @pytest.fixture(scope="session")
+def selective(model: TrainedAutoEncoder) -> AutoEncoder:
+    """The auto-encoder of `model` with selectors, no two of whose weights are alike."""
+    codec = deepcopy(model.codec)
+    codec.selectors = untrained_selectors()
+    generator = torch.Generator().manual_seed(6)
+    with torch.no_grad():
+        for parameter in codec.selectors.parameters():
+            parameter += 0.02 * torch.randn(parameter.shape, generator=generator)
+    return codec.eval()
+
+
+@pytest.fixture(scope="session")
 def bundle(
-    model: TrainedAutoEncoder, picture_folder: Path, tmp_path_factory: pytest.TempPathFactory
+    model: TrainedAutoEncoder,
+    selective: AutoEncoder,
+    picture_folder: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> ModelBundle:
-    """The bundle of `model`. To export one takes minutes, hence one for all tests."""
+    """The bundle of `model`, with selectors. To export one takes minutes: one for all tests."""
     return write_bundle(
-        model.codec,
+        selective,
         model.entropy,
         tmp_path_factory.mktemp("bundles") / "tiny-1",
         name="tiny-1",

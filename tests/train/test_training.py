@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.pictures import black, psnr, smooth
+from tests.pictures import black, psnr, smooth, textured
 
 torch = pytest.importorskip("torch", reason="training needs the extra primis[train]")
 
@@ -142,6 +142,24 @@ def test_exported_networks_give_what_the_weights_give(bundle, model, plain):
     np.testing.assert_allclose(smooth_band, ll[0].numpy(), rtol=1e-4)
 
 
+@pytest.mark.slow
+def test_exported_selectors_decide_as_the_weights_do(bundle, selective):
+    image = textured((192, 256), seed=3).astype(np.float32)
+    networks = Networks(bundle.folder, threads=1)
+    details, _ = networks.analyse(image, Layout(192, 256))
+    chosen = networks.sparsify([bands / np.float32(9) for bands in details])
+    bands = [torch.from_numpy(bands)[None] for bands in details]
+    with torch.no_grad():
+        expected = selective.sparsify(bands, torch.full((1, 1, 1, 1), 9.0))
+        shifted = selective.shifted(bands, torch.full((1, 1, 1, 1), 9.0))
+    for one, other in zip(chosen, expected, strict=True):  # their weights are float16
+        assert (np.trunc(one) == torch.trunc(other[0]).numpy()).mean() > 0.99
+    moved = [
+        torch.trunc(a) != torch.trunc(b.shifted) for a, b in zip(expected, shifted, strict=True)
+    ]
+    assert all(scale.any() for scale in moved[1:4])
+
+
 def test_entropy_training_learns(picture_folder):
     torch.manual_seed(1)
     pictures = load_split(picture_folder, "train")
@@ -212,7 +230,15 @@ def test_a_recipe_is_read(tmp_path):
     assert recipe.data == tmp_path / "pictures"
     assert recipe.autoencoder == TrainConfig(steps=7)
     assert recipe.entropy_steps == 9
+    assert recipe.selection_crops == ()
     assert recipe.facts == {"licence": "Apache-2.0"}
+
+
+def test_a_recipe_tells_of_how_many_crops_selectors_learn(tmp_path):
+    path = tmp_path / "tiny.toml"
+    path.write_text(RECIPE + "[selection]\ncrops = [11, 5]\nepochs = 3\n")
+    recipe = read_recipe(path)
+    assert (recipe.selection_crops, recipe.selection_epochs) == ((11, 5), 3)
 
 
 @pytest.mark.parametrize(

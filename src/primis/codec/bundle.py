@@ -17,7 +17,7 @@ from primis.codec.rim import DEPTH
 from primis.errors import UnknownModelError
 
 MANIFEST = "manifest.json"
-DEFAULT = "radiograph-7"
+DEFAULT = "radiograph-8"
 DIGEST_LENGTH = 8
 MODELS_VARIABLE = "PRIMIS_MODELS"
 """Environment variable: more folders to look for bundles in, separated as in PATH."""
@@ -34,7 +34,7 @@ class ModelBundle:
     folder
         Where its files are.
     name
-        Name and version, as ``radiograph-7``.
+        Name and version, as ``radiograph-8``.
     digest
         First 8 bytes of the SHA-256 of the manifest: what a public file names its model by.
     rim

@@ -15,13 +15,16 @@ from onnx import helper, numpy_helper
 from torch import Tensor, nn
 from torch.onnx.ops import symbolic
 
+from primis.codec.networks import FIRST_SELECTED
 from primis.train.eight_bit import EightBitConv2d, Rounding
 from primis.train.lifting import Scale
 from primis.train.networks import (
     DISTINCT_SCALES,
     AutoEncoder,
+    Coded,
     ResidualBlock,
     Restorer,
+    Selector,
     Sparsifier,
     Transform,
 )
@@ -55,6 +58,25 @@ class _Sparsification(nn.Module):
 
     def forward(self, details: Tensor, parents: Tensor) -> Tensor:
         return details + self.sparsifier(details, parents)
+
+
+class _Selection(nn.Module):
+    def __init__(self, selector: Selector) -> None:
+        super().__init__()
+        self.selector = selector
+
+    def forward(
+        self,
+        exact: Tensor,
+        shifted: Tensor,
+        coarser_exact: Tensor,
+        coarser_shifted: Tensor,
+        finer_exact: Tensor,
+        finer_shifted: Tensor,
+    ) -> Tensor:
+        own, coarser = Coded(exact, shifted), Coded(coarser_exact, coarser_shifted)
+        selected: Tensor = self.selector(own, coarser, Coded(finer_exact, finer_shifted))
+        return selected
 
 
 class _Rounding(nn.Module):
@@ -143,6 +165,11 @@ def export_networks(codec: AutoEncoder, folder: Path) -> None:
             ("codes",),
             folder / f"sparsify_{number}",
         )
+    for stale in folder.glob("select_*.onnx"):
+        stale.unlink()
+    for number, selector in enumerate(codec.selectors or (), FIRST_SELECTED):
+        assert isinstance(selector, Selector)
+        _export_selector(selector, folder / f"select_{number}")
     _export(
         _Restoration(codec.restorer),
         {
@@ -155,6 +182,15 @@ def export_networks(codec: AutoEncoder, folder: Path) -> None:
         ("restored",),
         folder / "restore",
     )
+
+
+def _export_selector(selector: Selector, stem: Path) -> None:
+    inputs = {
+        f"{scale}{kind}": torch.zeros(1, 3, *shape)
+        for scale, shape in (("", (32, 48)), ("coarser_", (32, 48)), ("finer_", (64, 96)))
+        for kind in ("exact", "shifted")
+    }
+    _export(_Selection(selector), inputs, ("codes",), stem)
 
 
 def _export_transform(scale: Scale, name: str, folder: Path) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from primis.codec.networks import FIRST_SELECTED
 from primis.train.eight_bit import EightBitConv2d, Rounding
 from primis.train.lifting import Scale
 
@@ -30,6 +32,38 @@ def upsample(x: Tensor) -> Tensor:
 def _zero(layer: nn.Conv2d) -> None:
     for parameter in layer.parameters():
         nn.init.zeros_(parameter)
+
+
+def quantised(codes: Tensor) -> Tensor:
+    """Return what is known of coefficients in steps: the middle of their cell, or zero."""
+    whole = torch.floor(codes.abs())
+    middle = torch.where(whole > 0, whole + 0.5, torch.zeros_like(whole))
+    return torch.where(codes < 0, -middle, middle)
+
+
+class Coded(NamedTuple):
+    """Coefficients (n, 3, h, w) in steps: as analysis gives them, and as the sparsifier does."""
+
+    exact: Tensor
+    shifted: Tensor
+
+    def known(self) -> Tensor:
+        """Return what remains of ``shifted`` once it is quantised, before selection."""
+        return quantised(self.shifted)
+
+    def left_out(self) -> Tensor:
+        """Return what that leaves out of ``exact``, limited to four steps."""
+        return (self.exact - self.known()).clamp(-4.0, 4.0)
+
+    def in_reach(self) -> Tensor:
+        """Where selection may change what is coded."""
+        low, high = Selector.REACH
+        magnitude = self.shifted.abs()
+        return (magnitude > low) & (magnitude < high)
+
+    def at_half_resolution(self) -> Coded:
+        """Repeat each coefficient in a 2x2 block, to be seen from the next finer scale."""
+        return Coded(upsample(self.exact), upsample(self.shifted))
 
 
 class Sparsifier(nn.Module):
@@ -56,6 +90,73 @@ class Sparsifier(nn.Module):
         """Shift (n, 3, h, w), in steps, for ``bands`` and ``parents`` (n, 3, h, w), in steps."""
         x = torch.cat((compress(bands), compress(parents)), dim=1)
         return SHRINKAGE * torch.tanh(self.layers(x))
+
+
+class Selector(nn.Module):
+    """Decides which coefficients close to one step become non-zero.
+
+    What a coefficient is worth depends on how its neighbours are coded: their basis functions
+    overlap, and what one leaves out another may make up for. So a selector sees what the
+    sparsifier made of them, in the finer and the coarser scale as well, and what quantising leaves
+    out, of which a linear filter tells most. It learns from `primis.train.selection` what a 1
+    costs more than a 0, and overrules the sparsifier where that is clear. It exists in the encoder
+    only.
+    """
+
+    REACH = (0.45, 1.8)  # magnitudes, in steps, that may be lifted to 1, and lowered to below 1
+    BELOW_ONE = 0.999
+    MARGIN = 0.05  # squared steps that it must expect to gain
+    ALONE = ((-1.5,), (-1.0,), (2.2,))  # of its own magnitude, shifted and exact, and a constant
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        self.filter = nn.Conv2d(18, 3, 5, padding=2, bias=False)
+        last = nn.Conv2d(width, 6, 1)
+        _zero(self.filter)
+        _zero(last)
+        self.layers = nn.Sequential(
+            nn.Conv2d(30, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            last,
+        )
+        self.alone = nn.Parameter(torch.tensor(self.ALONE).repeat(1, 3))
+
+    def price(self, own: Coded, coarser: Coded, finer: Coded) -> Tensor:
+        """Tell what a 1 costs more than a 0, of the sign that the coefficient has.
+
+        Parameters
+        ----------
+        own, coarser, finer
+            Coefficients of this scale; of the next coarser one, repeated to the same shape; and of
+            the next finer one (n, 3, 2 h, 2 w).
+
+        Returns
+        -------
+        tensor
+            (n, 3, h, w) in squared steps: more of the squared error of the picture, and priced
+            bits.
+        """
+        of_finer = F.pixel_unshuffle(finer.left_out(), 2)
+        left_out = torch.cat((own.left_out(), coarser.left_out(), of_finer), dim=1)
+        busy = 4 * compress(F.avg_pool2d(finer.known().abs(), 2))
+        values = (compress(v) for v in (own.shifted, own.known(), coarser.known()))
+        with_sign, alike = self.layers(torch.cat((left_out, *values, busy), dim=1)).chunk(2, dim=1)
+        of_shifted, of_exact, constant = self.alone.view(3, 1, 3, 1, 1)
+        odd = self.filter(left_out) + with_sign
+        odd = odd + of_exact * own.exact.clamp(-4.0, 4.0)
+        even: Tensor = alike + of_shifted * own.shifted.abs() + constant
+        return torch.where(own.shifted < 0, -odd, odd) + even
+
+    def forward(self, own: Coded, coarser: Coded, finer: Coded) -> Tensor:
+        """Return ``own.shifted`` with magnitudes moved to the side of 1 where they belong."""
+        price = self.price(own, coarser, finer)
+        magnitude = own.shifted.abs()
+        lifted = torch.where(price < -self.MARGIN, magnitude.clamp_min(1.0), magnitude)
+        moved = torch.where(price > self.MARGIN, magnitude.clamp_max(self.BELOW_ONE), lifted)
+        moved = torch.where(own.in_reach(), moved, magnitude)
+        return torch.where(own.shifted < 0, -moved, moved)
 
 
 class ResidualBlock(nn.Module):
@@ -147,7 +248,7 @@ class Transform(nn.Module):
 
     def scale(self, index: int) -> Scale:
         """Return the transform of scale ``index``, 0 the finest."""
-        module = self.scales[min(index, DISTINCT_SCALES - 1)]
+        module = self.scales[scale_class(index)]
         assert isinstance(module, Scale)
         return module
 
@@ -167,20 +268,63 @@ class Transform(nn.Module):
 
 
 class AutoEncoder(Transform):
-    """A transform with networks around the quantiser."""
+    """A transform with networks around the quantiser.
+
+    There are no selectors until they are trained, which is after all the rest.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.sparsifiers = nn.ModuleList(Sparsifier() for _ in range(DISTINCT_SCALES))
+        self.selectors: nn.ModuleList | None = None
         self.restorer = Restorer()
 
     def sparsify(self, bands: Sequence[Tensor], step: Tensor) -> list[Tensor]:
-        """Return coefficients in steps, shifted by the sparsifier; ``step`` is (n, 1, 1, 1)."""
+        """Return coefficients in steps, shifted and selected; ``step`` is (n, 1, 1, 1)."""
+        return self.selected(self.shifted(bands, step))
+
+    def shifted(self, bands: Sequence[Tensor], step: Tensor) -> list[Coded]:
+        """Return coefficients in steps, with the sparsifier's shifts and without."""
         scaled = [band / step for band in bands]
         result = []
         for index, band in enumerate(scaled):
             coarser = index + 1 < len(scaled)
             parents = upsample(scaled[index + 1]) if coarser else torch.zeros_like(band)
-            net = self.sparsifiers[min(index, DISTINCT_SCALES - 1)]
-            result.append(band + net(band, parents).float())
+            net = self.sparsifiers[scale_class(index)]
+            result.append(Coded(band, band + net(band, parents).float()))
         return result
+
+    def selected(self, scales: Sequence[Coded]) -> list[Tensor]:
+        """Return coefficients on the side of one step where the selectors want them."""
+        if self.selectors is None:
+            return [codes.shifted for codes in scales]
+        unselected = [codes.shifted for codes in scales[:FIRST_SELECTED]]
+        return unselected + [
+            self.selectors[selector_class(scale)](*neighbours(scales, scale))
+            for scale in range(FIRST_SELECTED, len(scales))
+        ]
+
+
+def scale_class(index: int) -> int:
+    """Return which networks scale ``index``, 0 the finest, has."""
+    return min(index, DISTINCT_SCALES - 1)
+
+
+def selector_class(index: int) -> int:
+    """Return which selector scale ``index``, 0 the finest, has."""
+    return scale_class(index) - FIRST_SELECTED
+
+
+def untrained_selectors() -> nn.ModuleList:
+    """Return selectors that know only what a coefficient alone is worth."""
+    return nn.ModuleList(Selector() for _ in range(FIRST_SELECTED, DISTINCT_SCALES))
+
+
+def neighbours(scales: Sequence[Coded], index: int) -> tuple[Coded, Coded, Coded]:
+    """Return what the selector of a scale sees: its own, coarser and finer coefficients."""
+    own = scales[index]
+    if index + 1 < len(scales):
+        coarser = scales[index + 1].at_half_resolution()
+    else:
+        coarser = Coded(torch.zeros_like(own.exact), torch.zeros_like(own.exact))
+    return own, coarser, scales[index - 1]

@@ -155,6 +155,20 @@ class TrainedAutoEncoder(nn.Module):
         pixels = x.shape[2] * x.shape[3]
         return Cost(distortion, self._bits(codes, masks) / pixels, unlike)
 
+    def bits_of_one(self, codes: Sequence[Tensor]) -> list[Tensor]:
+        """Bits that each of ``codes`` would cost more as 1 than as 0, where it is one of these."""
+        near = []
+        for code in codes:
+            magnitude = code.detach().abs()
+            inside = torch.where(
+                magnitude < 1, magnitude.clamp(0.6, 0.9), magnitude.clamp(max=1.4)
+            )  # where the rate is a line from that of 0 to that of 1
+            magnitude = torch.where(magnitude < 2, inside, magnitude)
+            near.append(torch.where(code < 0, -magnitude, magnitude).requires_grad_())
+        masks = [torch.zeros_like(code) for code in codes]
+        slopes = torch.autograd.grad(self._bits(near, masks).sum(), near)
+        return [slope * code.sign() for slope, code in zip(slopes, near, strict=True)]
+
     def _bits(self, codes: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """Bits per image (n,) of all planes; where ``masks`` are 1, plane 0 is left out."""
         total = torch.zeros(len(codes[0]), device=codes[0].device)

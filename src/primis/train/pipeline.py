@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,12 @@ from primis.codec.bundle import ModelBundle
 from primis.codec.rim import fit_gains
 from primis.errors import InputError, UsageError
 from primis.train.bundle import write_bundle
-from primis.train.data import load_split, without_rim
+from primis.train.data import Picture, load_split, without_rim
 from primis.train.entropy import EntropyNetworks, train_entropy
 from primis.train.loop import TrainConfig, train_autoencoder
+from primis.train.networks import untrained_selectors
+from primis.train.objective import TrainedAutoEncoder
+from primis.train.selection import train_selectors
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,9 @@ class Recipe:
         ``steps``, ``width`` and ``learning_rate`` of the table ``entropy``: training of the context
         and sign networks, and units of the former. They go on from those of the auto-encoder's
         training where these have as many units.
+    selection_crops, selection_epochs
+        ``crops``, a list with a number for each round, and ``epochs`` of the table ``selection``:
+        training of the selectors; without it, the model has none.
     validation
         How many validation images to use.
     """
@@ -48,6 +54,8 @@ class Recipe:
     entropy_steps: int
     entropy_width: int = 48
     entropy_learning_rate: float = 3e-3
+    selection_crops: tuple[int, ...] = ()
+    selection_epochs: int = 4
     validation: int = 8
 
 
@@ -80,6 +88,8 @@ def read_recipe(path: Path) -> Recipe:
             entropy_steps=int(table["entropy"]["steps"]),
             entropy_width=int(table["entropy"].get("width", 48)),
             entropy_learning_rate=float(table["entropy"].get("learning_rate", 3e-3)),
+            selection_crops=tuple(map(int, table.get("selection", {}).get("crops", []))),
+            selection_epochs=int(table.get("selection", {}).get("epochs", 4)),
             validation=int(table.get("validation", 8)),
         )
     except KeyError as error:
@@ -121,6 +131,8 @@ def train_model(
         recipe.autoencoder, even, validation, work, accelerator=accelerator, report=report
     )
     codec = trained.cpu().codec
+    if recipe.selection_crops:
+        _add_selectors(recipe, trained, even, work, report)
     saved = work / "entropy.pt"
     if saved.exists():
         entropy = EntropyNetworks(recipe.entropy_width)
@@ -146,3 +158,27 @@ def train_model(
         pictures=pictures[:: max(1, len(pictures) // 48)],
         facts=recipe.facts,
     )
+
+
+def _add_selectors(
+    recipe: Recipe,
+    trained: TrainedAutoEncoder,
+    pictures: Sequence[Picture],
+    work: Path,
+    report: Callable[[str], None],
+) -> None:
+    saved = work / "selectors.pt"
+    if saved.exists():
+        trained.codec.selectors = untrained_selectors()
+        trained.codec.selectors.load_state_dict(torch.load(saved, weights_only=True))
+        return
+    train_selectors(
+        trained,
+        pictures,
+        work,
+        crops=recipe.selection_crops,
+        epochs=recipe.selection_epochs,
+        report=report,
+    )
+    assert trained.codec.selectors is not None
+    torch.save(trained.codec.selectors.state_dict(), saved)

@@ -247,6 +247,7 @@ def test_a_recipe_tells_of_how_many_crops_selectors_learn(tmp_path):
         ("steps = 7", "step = 7", UsageError),
         ('name = "tiny-1"', "", UsageError),
         ("[entropy]\nsteps = 9", "", UsageError),
+        ("[facts]", "[selection]\ncrops = [4, 0]\n[facts]", UsageError),
         ('name = "tiny-1"', "name =", InputError),
     ],
 )

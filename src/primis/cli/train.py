@@ -11,7 +11,7 @@ from primis.errors import UsageError
 
 
 @click.command(
-    epilog=options.example("primis train configs/radiograph-8.toml -o models/radiograph-7")
+    epilog=options.example("primis train configs/radiograph-8.toml -o models/radiograph-8")
 )
 @click.argument("config", type=options.FILE, metavar="CONFIG")
 @options.out_folder("Folder of the model bundle; made if missing.")

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from primis.train.context import bits_of_plane, by_place
 from primis.train.entropy import EntropyNetworks
-from primis.train.networks import PHASES, SCALES, AutoEncoder
+from primis.train.networks import PHASES, SCALES, AutoEncoder, quantised
 from primis.train.precision import half_precision
 from primis.train.structure import ms_ssim
 
@@ -38,10 +38,8 @@ def dequantise(coefficients: Tensor, half_known: Tensor) -> Tensor:
     """
     width = 1 + half_known
     magnitude = coefficients.abs() / width
-    index = torch.floor(magnitude)
-    middle = torch.where(index > 0, index + 0.5, torch.zeros_like(index))
     dithered = 1.5 * magnitude.clamp(0.5, 1.5) + F.relu(magnitude - 1.5)
-    return pass_through(middle, dithered) * width * coefficients.sign()
+    return pass_through(quantised(magnitude), dithered) * width * coefficients.sign()
 
 
 def half_known(codes: Sequence[Tensor], cut: Tensor) -> list[Tensor]:

@@ -80,6 +80,10 @@ def read_recipe(path: Path) -> Recipe:
             raise UsageError(f"unknown setting autoencoder.{unknown[0]} in {path}")
         if "start" in settings:
             settings["start"] = str(path.parent / settings["start"])
+        selection = table.get("selection", {})
+        crops = tuple(int(count) for count in selection.get("crops", ()))
+        if any(count < 1 for count in crops):
+            raise UsageError(f"selection.crops in {path} has a round without crops")
         return Recipe(
             name=table["name"],
             data=path.parent / table["data"],
@@ -88,8 +92,8 @@ def read_recipe(path: Path) -> Recipe:
             entropy_steps=int(table["entropy"]["steps"]),
             entropy_width=int(table["entropy"].get("width", 48)),
             entropy_learning_rate=float(table["entropy"].get("learning_rate", 3e-3)),
-            selection_crops=tuple(map(int, table.get("selection", {}).get("crops", []))),
-            selection_epochs=int(table.get("selection", {}).get("epochs", 4)),
+            selection_crops=crops,
+            selection_epochs=int(selection.get("epochs", 4)),
             validation=int(table.get("validation", 8)),
         )
     except KeyError as error:

@@ -165,7 +165,7 @@ class TrainedAutoEncoder(nn.Module):
             near.append(torch.where(code < 0, -magnitude, magnitude).requires_grad_())
         masks = [torch.zeros_like(code) for code in codes]
         slopes = torch.autograd.grad(self._bits(near, masks).sum(), near)
-        return [slope * code.sign() for slope, code in zip(slopes, near, strict=True)]
+        return [slope * code.detach().sign() for slope, code in zip(slopes, near, strict=True)]
 
     def _bits(self, codes: Sequence[Tensor], masks: Sequence[Tensor]) -> Tensor:
         """Bits per image (n,) of all planes; where ``masks`` are 1, plane 0 is left out."""

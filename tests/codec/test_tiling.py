@@ -39,6 +39,12 @@ def test_sparsification(networks):
     assert_tiles_give_the_whole(networks._network("sparsify_0"), inputs, (1,), 4)
 
 
+def test_selection(networks):
+    inputs = [(random_maps(3, 70, 81), 1) for _ in range(4)]
+    inputs += [(random_maps(3, 140, 162), 2) for _ in range(2)]
+    assert_tiles_give_the_whole(networks._network("select_1"), inputs, (1,), 4)
+
+
 def test_synthesis(networks):
     smooth = textured((76, 88)).astype(np.float32)[None]
     inputs = [(smooth, 1), (random_maps(3, 76, 88), 1)]

@@ -34,6 +34,18 @@ def _zero(layer: nn.Conv2d) -> None:
         nn.init.zeros_(parameter)
 
 
+def _layers(inputs: int, width: int, last: nn.Conv2d) -> nn.Sequential:
+    """Two 3x3 convolutions of ``width`` channels and a last one, which gives zeros at first."""
+    _zero(last)
+    return nn.Sequential(
+        nn.Conv2d(inputs, width, 3, padding=1),
+        nn.ReLU(),
+        nn.Conv2d(width, width, 3, padding=1),
+        nn.ReLU(),
+        last,
+    )
+
+
 def quantised(codes: Tensor) -> Tensor:
     """Return what is known of coefficients in steps: the middle of their cell, or zero."""
     whole = torch.floor(codes.abs())
@@ -76,15 +88,7 @@ class Sparsifier(nn.Module):
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
-        last = nn.Conv2d(width, 3, 3, padding=1)
-        _zero(last)
-        self.layers = nn.Sequential(
-            nn.Conv2d(6, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-            last,
-        )
+        self.layers = _layers(6, width, nn.Conv2d(width, 3, 3, padding=1))
 
     def forward(self, bands: Tensor, parents: Tensor) -> Tensor:
         """Shift (n, 3, h, w), in steps, for ``bands`` and ``parents`` (n, 3, h, w), in steps."""
@@ -111,16 +115,8 @@ class Selector(nn.Module):
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         self.filter = nn.Conv2d(18, 3, 5, padding=2, bias=False)
-        last = nn.Conv2d(width, 6, 1)
         _zero(self.filter)
-        _zero(last)
-        self.layers = nn.Sequential(
-            nn.Conv2d(30, width, 3, padding=1),
-            nn.ReLU(),
-            nn.Conv2d(width, width, 3, padding=1),
-            nn.ReLU(),
-            last,
-        )
+        self.layers = _layers(30, width, nn.Conv2d(width, 6, 1))
         self.alone = nn.Parameter(torch.tensor(self.ALONE).repeat(1, 3))
 
     def price(self, own: Coded, coarser: Coded, finer: Coded) -> Tensor:

@@ -65,7 +65,7 @@ def in_one_level(codec: Codec, pixels: Pixels, size: int) -> Coded:
 
 
 class _Unsparsified(Networks):
-    def sparsify(self, details: Sequence[Maps]) -> list[Maps]:
+    def sparsify(self, details: Sequence[Maps], _: float | None = None) -> list[Maps]:
         """Leave the coefficients as they are."""
         return list(details)
 
@@ -141,7 +141,7 @@ def _held(codec: Codec, pixels: Pixels, size: int, *, sparsified: bool = True) -
     """Return what a reader of all levels has of the codes."""
     lengths = body_lengths(size - FIXED)
     lengths[0] = bitstream.usable_length(0, lengths[0])
-    codes = codec.encode(pixels, sum(lengths), sparsified=sparsified)
+    codes = codec.encode(pixels, sum(lengths), lowest_level=lengths[0], sparsified=sparsified)
     return codec.unpack(pixels.shape, codec.pack(codes, lengths))
 
 

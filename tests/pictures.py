@@ -31,6 +31,15 @@ def textured(shape: Shape, bits: int = 8, seed: int = 0) -> NDArray:
     return _stored(np.clip(picture + rng.normal(0.03, 0.01, shape), 0, 1), bits)
 
 
+def clouds(shape: Shape, bits: int = 8, seed: int = 0) -> NDArray:
+    """Noise whose amplitude falls as 1 / frequency**1.3: features of all sizes."""
+    noise = np.random.default_rng(seed).normal(size=shape)
+    frequency = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[1])[None])
+    spectrum = np.fft.rfft2(noise) / frequency.clip(1 / max(shape)) ** 1.3
+    picture = np.fft.irfft2(spectrum, s=shape)
+    return _stored(np.clip(0.5 + picture / (5 * picture.std()), 0, 1), bits)
+
+
 def noise(shape: Shape, bits: int = 8, seed: int = 0) -> NDArray:
     """Independent values over the whole range."""
     return _stored(np.random.default_rng(seed).random(shape), bits)

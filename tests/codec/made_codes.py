@@ -7,6 +7,7 @@ import numpy as np
 from primis.codec.bitstream import decode_step, minimum_length, usable_length
 from primis.codec.codes import SparseCodes, everything_known
 from primis.codec.layout import Layout
+from primis.codec.spans import DYADIC, Span
 
 
 def made_codes(
@@ -15,6 +16,7 @@ def made_codes(
     density: float = 0.2,
     sparsified: bool = True,
     dark_sides: int = 0,
+    span: Span = DYADIC,
 ) -> SparseCodes:
     """Clustered coefficients, fewer and smaller on finer scales, like those of a picture."""
     rng = np.random.default_rng(seed)
@@ -25,7 +27,7 @@ def made_codes(
         values.append(np.trunc(rng.laplace(0, 4.0 * 2**scale, size) * busy).astype(np.int32))
     known = everything_known(layout)
     step = decode_step(34000)
-    return SparseCodes(layout, step, 700, tuple(values), 0, known, sparsified, dark_sides)
+    return SparseCodes(layout, step, 700, tuple(values), 0, known, sparsified, dark_sides, span)
 
 
 def flat_codes(shape: tuple[int, int], smooth: np.ndarray) -> SparseCodes:
@@ -43,9 +45,9 @@ def lengths_of(total: int) -> list[int]:
 
 
 def what_is_known(truth: SparseCodes, read: SparseCodes) -> list[np.ndarray]:
-    """The true values as far as a reader knows their planes."""
+    """The true values as far as a reader knows the planes of their words."""
     result = []
-    for values, known in zip(truth.values, read.known, strict=True):
+    for words, known in zip(truth.words(), read.known, strict=True):
         hidden = np.where(known, read.plane, read.plane + 1)
-        result.append(np.sign(values) * (np.abs(values) >> hidden << hidden))
+        result.append(truth.span.values(np.sign(words) * (np.abs(words) >> hidden << hidden)))
     return result

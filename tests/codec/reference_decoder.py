@@ -21,6 +21,7 @@ SHARES = [
 ]
 PHASES = [(0, 0), (1, 1), (0, 1), (1, 0)]
 SIGN = 32768
+MOVES = {1: -16, 2: -11, 3: -8, 4: -5, 6: -2, 8: 0}
 
 Network = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 """Maps cells (15, h, w), densities (6,) and place to indices (2, h, w), all integers."""
@@ -30,22 +31,52 @@ SignNetwork = Callable[[np.ndarray, int], np.ndarray]
 """Maps cells (15, h, w) and place to indices (1, h, w)."""
 
 
+class Words:
+    """How words stand for magnitudes."""
+
+    def __init__(self, span_code: int) -> None:
+        self.span_code = span_code
+        self.steps = 16 + 4 * span_code
+        self.bits = math.ceil(math.log2(self.steps))
+
+    def begin(self, words: np.ndarray) -> np.ndarray:
+        places = np.minimum(words % 2**self.bits, self.steps)
+        return (words >> self.bits) * self.steps + places
+
+    def move(self, word: int, plane: int) -> int | None:
+        """By how much the index of a bit is moved; None where the word has no such bit."""
+        if plane >= self.bits:
+            return 0
+        above = word % 2**self.bits >> plane + 1 << plane + 1
+        ones = min(max(self.steps - above - 2**plane, 0), 2**plane)
+        return MOVES[8 * ones // 2**plane] if ones else None
+
+
 @dataclass
 class Decoded:
     step: float
     offset: int
     plain: bool
     dark_sides: int
+    spans: Words
     plane: int
-    values: list[np.ndarray]
+    coded: list[np.ndarray]
+    minus: list[np.ndarray]
     known: list[np.ndarray]
+
+    @property
+    def values(self) -> list[np.ndarray]:
+        """Where the words begin, with signs."""
+        pairs = zip(self.coded, self.minus, strict=True)
+        return [np.where(minus, -1, 1) * self.spans.begin(coded) for coded, minus in pairs]
 
     def in_steps(self) -> list[np.ndarray]:
         """Coefficients in the middle of what is possible."""
         result = []
-        for values, known in zip(self.values, self.known, strict=True):
-            middle = np.where(known, 2**self.plane / 2, 2**self.plane)
-            result.append(values + np.sign(values) * middle)
+        for coded, minus, known in zip(self.coded, self.minus, self.known, strict=True):
+            end = coded + np.where(known, 2**self.plane, 2 ** (self.plane + 1))
+            middle = (self.spans.begin(coded) + self.spans.begin(end)) / 2
+            result.append(np.where(coded == 0, 0, np.where(minus, -middle, middle)))
         return result
 
 
@@ -118,7 +149,7 @@ class Decoder:
         ]
         self.sizes = [*sizes, (1, *sizes[-1][1:])]
         even = [(bands, r + r % 2, c + c % 2) for bands, r, c in self.sizes]
-        self.magnitudes = [np.zeros(size, dtype=np.int64) for size in even]
+        self.words = [np.zeros(size, dtype=np.int64) for size in even]
         self.minus = [np.zeros(size, dtype=bool) for size in even]
         self.known = [np.ones(size, dtype=bool) for size in even]
         first, *rest = levels
@@ -126,6 +157,7 @@ class Decoder:
         self.offset = int.from_bytes(first[2:4], "big")
         self.plain = first[4] % 2 == 1
         self.dark_sides = first[4] // 2 % 16
+        self.spans = Words(first[4] // 32)
         tops = f"{int.from_bytes(first[5:10], 'big'):040b}"
         self.tops = [min(int(tops[5 * n : 5 * n + 5], 2), 24) for n in range(self.scales + 1)]
         streams = [first[10:], *rest]
@@ -150,12 +182,12 @@ class Decoder:
             if not all(self.group(number, plane, 0, *refined) for number, *refined in later):
                 break
         crops = [np.s_[:, :rows, :columns] for _, rows, columns in self.sizes]
-        values = [
-            np.where(minus, -magnitudes, magnitudes)[crop]
-            for minus, magnitudes, crop in zip(self.minus, self.magnitudes, crops, strict=True)
-        ]
-        known = [mask[crop] for mask, crop in zip(self.known, crops, strict=True)]
-        return Decoded(self.step, self.offset, self.plain, self.dark_sides, plane, values, known)
+        words, minus, known = (
+            [array[crop] for array, crop in zip(arrays, crops, strict=True)]
+            for arrays in (self.words, self.minus, self.known)
+        )
+        header = self.step, self.offset, self.plain, self.dark_sides, self.spans
+        return Decoded(*header, plane, words, minus, known)
 
     def significance(self, number: int, plane: int, later: list) -> bool:
         """Decode what becomes non-zero in an array; False where the last level is full."""
@@ -165,8 +197,16 @@ class Decoder:
             significance = dict(zip(raster, indices[:, 0].ravel(), strict=True))
             refinement.update(zip(raster, indices[:, 1].ravel(), strict=True))
             sign_indices = None if signs is None else dict(zip(raster, signs.ravel(), strict=True))
-            refined += [at for at in raster if self.magnitudes[number][at]]
-            new = [at for at in raster if not self.magnitudes[number][at]]
+            for at in raster:
+                move = self.spans.move(int(self.words[number][at]), plane)
+                if move is None:
+                    self.known[number][at] = True
+                elif self.words[number][at]:
+                    refined.append(at)
+                    refinement[at] = max(0, int(refinement[at]) + move)
+                else:
+                    significance[at] = max(0, int(significance[at]) + move)
+            new = [at for at in raster if not self.words[number][at]]
             new.sort(key=lambda at, of=significance: -int(of[at]))  # stable
             if not self.group(number, plane, 1, new, significance, sign_indices):
                 return False
@@ -176,7 +216,7 @@ class Decoder:
     def steps(self, number: int, plane: int):
         """Yield places that are coded together, their indices and those of their signs."""
         if number == self.scales:
-            yield [0], np.full((1, 2, *self.magnitudes[number].shape[1:]), 96), None
+            yield [0], np.full((1, 2, *self.words[number].shape[1:]), 96), None
             return
         densities = self.densities(number, plane)
         together = 3 if number < 3 else 6
@@ -191,7 +231,7 @@ class Decoder:
             yield places, indices, signs
 
     def raster(self, number: int, place: int) -> list[tuple[int, int, int]]:
-        _, rows, columns = self.magnitudes[number].shape
+        _, rows, columns = self.words[number].shape
         if number == self.scales:
             return [(0, row, column) for row in range(rows) for column in range(columns)]
         first, left = PHASES[place // 3]
@@ -202,13 +242,13 @@ class Decoder:
         ]
 
     def coarser(self, scale: int) -> np.ndarray:
-        _, rows, columns = self.magnitudes[scale].shape
+        _, rows, columns = self.words[scale].shape
         if scale == self.scales - 1:
             return np.zeros((3, rows // 2, columns // 2), dtype=np.int64)
-        return self.magnitudes[scale + 1][:, : rows // 2, : columns // 2]
+        return self.words[scale + 1][:, : rows // 2, : columns // 2]
 
     def coarser_signs(self, scale: int) -> np.ndarray:
-        _, rows, columns = self.magnitudes[scale].shape
+        _, rows, columns = self.words[scale].shape
         if scale == self.scales - 1:
             return np.ones((3, rows // 2, columns // 2), dtype=np.int64)
         return np.where(self.minus[scale + 1][:, : rows // 2, : columns // 2], -1, 1)
@@ -217,14 +257,14 @@ class Decoder:
         channels = []
         for row, column in PHASES:
             for band in range(3):
-                values = self.magnitudes[scale][band, row::2, column::2]
+                values = self.words[scale][band, row::2, column::2]
                 signs = np.where(self.minus[scale][band, row::2, column::2], -1, 1)
                 channels.append(signs * feature(values >> plane))
         coarser = feature(self.coarser(scale) >> plane) * self.coarser_signs(scale)
         return np.array([*channels, *coarser])
 
     def densities(self, scale: int, plane: int) -> np.ndarray:
-        bands = [*(self.magnitudes[scale] >> plane + 1), *(self.coarser(scale) >> plane)]
+        bands = [*(self.words[scale] >> plane + 1), *(self.coarser(scale) >> plane)]
         shares = [4096 * int(np.count_nonzero(band)) // band.size for band in bands]
         return np.array([sum(entry <= share for entry in SHARES) for share in shares])
 
@@ -243,7 +283,7 @@ class Decoder:
                 bit = self.stacks[0].read(probabilities[indices[at]])
                 coded.append((indices[at], bit))
                 if bit:
-                    self.magnitudes[number][at] += 2**plane
+                    self.words[number][at] += 2**plane
                     ones.append(at)
             for at in ones if with_signs else []:
                 even = sign_indices is None
@@ -269,10 +309,10 @@ def nothing_near(channels: np.ndarray) -> np.ndarray:
     )
 
 
-def feature(magnitudes: np.ndarray) -> np.ndarray:
-    """Feature of magnitudes in units of the plane."""
-    refinable = np.take(REFINABLE, np.clip((magnitudes >> 1) - 1, 0, 14))
-    return np.where(magnitudes > 1, refinable, 21 * magnitudes)
+def feature(words: np.ndarray) -> np.ndarray:
+    """Feature of words in units of the plane."""
+    refinable = np.take(REFINABLE, np.clip((words >> 1) - 1, 0, 14))
+    return np.where(words > 1, refinable, 21 * words)
 
 
 def decode(

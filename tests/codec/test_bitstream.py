@@ -15,6 +15,7 @@ from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
 from primis.codec.context import ContextModel
 from primis.codec.layout import Layout
+from primis.codec.spans import DYADIC, Span
 from primis.errors import DamagedFileError
 from tests.codec.made_codes import flat_codes, lengths_of, made_codes, what_is_known
 from tests.pictures import KINDS
@@ -31,6 +32,7 @@ def assert_tells_the_truth(read: SparseCodes, truth: SparseCodes, unsigned_scale
         np.testing.assert_array_equal(one, other)
     assert (read.step, read.offset) == (truth.step, truth.offset)
     assert (read.sparsified, read.dark_sides) == (truth.sparsified, truth.dark_sides)
+    assert read.span == truth.span
 
 
 @FEW
@@ -41,11 +43,12 @@ def assert_tells_the_truth(read: SparseCodes, truth: SparseCodes, unsigned_scale
     UNSIGNED,
     st.booleans(),
     st.integers(0, 15),
+    st.builds(Span, st.integers(0, 7)),
 )
 def test_every_level_tells_the_truth_as_far_as_it_goes(
-    context, shape, seed, total, unsigned_scales, sparsified, dark_sides
+    context, shape, seed, total, unsigned_scales, sparsified, dark_sides, span
 ):
-    codes = made_codes(shape, seed, sparsified=sparsified, dark_sides=dark_sides)
+    codes = made_codes(shape, seed, sparsified=sparsified, dark_sides=dark_sides, span=span)
     lengths = lengths_of(total)
     bodies = encode(codes, lengths, context, unsigned_scales=unsigned_scales)
     assert [len(body) for body in bodies] == lengths
@@ -57,8 +60,9 @@ def test_every_level_tells_the_truth_as_far_as_it_goes(
     assert depths == sorted(depths)
 
 
-def test_enough_bytes_tell_everything(context):
-    codes = made_codes((45, 38))
+@pytest.mark.parametrize("span", [DYADIC, Span(3), Span(7)])
+def test_enough_bytes_tell_everything(context, span):
+    codes = made_codes((45, 38), span=span)
     read = decode(codes.layout, encode(codes, [34, 20, 8000], context), context)
     assert read.plane == 0
     assert all(known.all() for known in read.known)

@@ -18,20 +18,22 @@ from primis.codec.bitstream import decode, encode
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
 from primis.codec.layout import Layout
+from primis.codec.spans import Span
 from tests.codec.made_codes import lengths_of, made_codes
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "codec"
 CASES = {
-    "square": ((64, 64), 1, 0.2, 500, 0, True, 0),
-    "odd": ((45, 67), 2, 0.4, 900, 0, False, 0b0110),
-    "coarse-signs": ((50, 33), 3, 0.1, 250, 2, True, 0b1001),
-    "quiet": ((200, 168), 5, 0.05, 1200, 0, True, 0),  # long runs of one index
+    "square": ((64, 64), 1, 0.2, 500, 0, True, 0, 0),
+    "odd": ((45, 67), 2, 0.4, 900, 0, False, 0b0110, 3),
+    "coarse-signs": ((50, 33), 3, 0.1, 250, 2, True, 0b1001, 0),
+    "quiet": ((200, 168), 5, 0.05, 1200, 0, True, 0, 0),  # long runs of one index
+    "spans": ((72, 72), 7, 0.3, 700, 0, True, 0, 7),
 }
 
 
 def vector(name: str, codec: Codec) -> dict[str, object]:
-    shape, seed, density, total, unsigned_scales, sparsified, dark_sides = CASES[name]
-    codes = made_codes(shape, seed, density, sparsified, dark_sides)
+    shape, seed, density, total, unsigned_scales, sparsified, dark_sides, span = CASES[name]
+    codes = made_codes(shape, seed, density, sparsified, dark_sides, Span(span))
     bodies = encode(codes, lengths_of(total), codec.context, unsigned_scales=unsigned_scales)
     return {
         "name": name,
@@ -51,6 +53,7 @@ def described(codec: Codec, shape, bodies, unsigned_scales) -> dict[str, object]
         "offset": read.offset,
         "sparsified": read.sparsified,
         "dark_sides": read.dark_sides,
+        "span": read.span.code,
         "plane": read.plane,
         "values": digest(read.values, ">i4"),
         "known": digest(read.known, "u1"),
@@ -80,7 +83,7 @@ def test_vectors_end_inside_of_planes(codec: Codec) -> None:
     def partly(read: SparseCodes) -> bool:
         return not all(known.all() for known in read.known)
 
-    for name, ((rows, columns), *_, unsigned_scales, _, _) in CASES.items():
+    for name, ((rows, columns), *_, unsigned_scales, _, _, _) in CASES.items():
         frozen = json.loads((VECTORS / f"{name}.json").read_text())
         bodies = [bytes.fromhex(level) for level in frozen["levels"]]
         read = decode(Layout(rows, columns), bodies, codec.context, unsigned_scales=unsigned_scales)

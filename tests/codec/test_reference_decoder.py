@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
 from primis.codec.context import bordered
+from primis.codec.spans import Span
 from tests.codec import reference_decoder
 from tests.codec.made_codes import lengths_of, made_codes
 from tests.pictures import KINDS
@@ -55,6 +56,7 @@ def read_twice(codec: Codec, shape, bodies, unsigned_scales: int = 0) -> None:
     assert (ours.step, ours.offset, ours.plane) == (theirs.step, theirs.offset, theirs.plane)
     assert ours.sparsified != theirs.plain
     assert ours.dark_sides == theirs.dark_sides
+    assert ours.span.code == theirs.spans.span_code
     for name in ("values", "known"):
         for one, other in zip(getattr(ours, name), getattr(theirs, name), strict=True):
             np.testing.assert_array_equal(one, other)
@@ -78,6 +80,15 @@ def test_codes_from_a_generator(codec: Codec, unsigned_scales):
             made_codes(shape, seed, 0.5), lengths_of(1500), unsigned_scales=unsigned_scales
         )
         read_twice(codec, shape, bodies, unsigned_scales)
+
+
+@pytest.mark.parametrize("code", range(8))
+def test_codes_in_spans(codec: Codec, code):
+    shape = 48, 41
+    codes = made_codes(shape, code, 0.5, span=Span(code))
+    bodies = codec.pack(codes, lengths_of(1800))
+    for count in (1, 2, 3):
+        read_twice(codec, shape, bodies[:count])
 
 
 @settings(max_examples=12, derandomize=True)

@@ -29,6 +29,18 @@ def assert_tiles_give_the_whole(network, inputs, ratios, halo) -> None:
         np.testing.assert_allclose(one, other, atol=1e-3)
 
 
+def test_tiles_that_nobody_wants_are_left_out(networks):
+    network, where = networks._network("sparsify_0"), np.zeros((70, 81), np.bool_)
+    where[30, 50] = where[69, 3] = True
+    inputs = [(random_maps(3, 70, 81), 1), (random_maps(3, 70, 81), 1)]
+    (whole,) = network([array for array, _ in inputs])
+    (some,) = run_tiled(network, inputs, (1,), tile=24, halo=4, where=where)
+    for tile in (np.s_[:, 24:48, 48:72], np.s_[:, 48:70, 0:24]):
+        np.testing.assert_allclose(some[tile], whole[tile], atol=1e-3)
+        some[tile] = 0
+    assert not some.any()
+
+
 def test_analysis(networks):
     image = pad_to(textured((151, 175)).astype(np.float32)[None], 2)
     assert_tiles_give_the_whole(networks._network("analysis_0"), [(image, 2)], (1, 1), 16)

@@ -39,6 +39,7 @@ from primis.codec.context import (
 )
 from primis.codec.integers import EVEN_ODDS, LARGEST_INDEX, on_one_thread
 from primis.codec.layout import BANDS, MAX_SCALES, PLACES, Layout, steps
+from primis.codec.spans import Span
 from primis.errors import DamagedFileError
 
 MAX_PLANES = 24
@@ -51,6 +52,7 @@ COUNT_LENGTH = _COUNT.size
 _PLAIN = 1  # flag: coded without the sparsifier
 _SIDES_SHIFT = 1  # the next four flags are the sides with a dark rim
 _SIDES = 0b1111
+_SPAN_SHIFT = 5  # the three highest tell the span
 _TOP_BITS = 5
 _STEP_UNITS = 1024  # the step is a power of two with this many values per octave
 _STEP_BIAS = 32
@@ -133,10 +135,12 @@ class _Walk:
     Arrays are split by place, (places, rows, columns); see `_split`.
     """
 
-    def __init__(self, layout: Layout, tops: Sequence[int], context: ContextModel) -> None:
+    def __init__(
+        self, layout: Layout, tops: Sequence[int], span: Span, context: ContextModel
+    ) -> None:
         shapes = [_split(np.empty(shape, np.bool_)).shape for shape in layout.shapes]
-        self.layout, self.tops, self.context = layout, tops, context
-        self.magnitudes: list[Integers] = [np.zeros(shape, dtype=np.int32) for shape in shapes]
+        self.layout, self.tops, self.span, self.context = layout, tops, span, context
+        self.words: list[Integers] = [np.zeros(shape, dtype=np.int32) for shape in shapes]
         self.negative: list[Mask] = [np.zeros(shape, dtype=np.bool_) for shape in shapes]
         self.known: list[Mask] = [np.ones(shape, dtype=np.bool_) for shape in shapes]
         self.plane = 0
@@ -163,13 +167,21 @@ class _Walk:
 
         The refinement of those that are already is due later, and added to a list.
         """
-        magnitude = self.magnitudes[array].reshape(-1)
+        words, known = (arrays[array].reshape(-1) for arrays in (self.words, self.known))
+        halves = self.span.halves(self.plane)
         found = []
         for start, significance, refinable, signs in self._expectations(array):
-            zero = magnitude[start : start + significance.size] == 0
+            zero = words[start : start + significance.size] == 0
             old, new = np.flatnonzero(~zero), np.flatnonzero(zero)
-            found.append((old + start, refinable.reshape(-1)[old]))
-            indices = significance.reshape(-1)[new]
+            indices, refined = significance.reshape(-1)[new], refinable.reshape(-1)[old]
+            old += start
+            if halves:
+                above = words[old] >> self.plane + 1 & len(halves.coded) - 1
+                coded = halves.coded[above]
+                known[old[~coded]] = True
+                old, refined = old[coded], _moved(refined[coded], halves.shifts[above[coded]])
+                indices = _moved(indices, halves.shifts[0])
+            found.append((old, refined))
             likely_first = np.argsort(~indices, kind="stable")
             new, indices = new[likely_first] + start, indices[likely_first]
             table = self._significance[array]
@@ -187,29 +199,29 @@ class _Walk:
     def _expectations(self, array: int) -> Iterator[_Expectation]:
         """Tell what the context model expects of an array, step by step."""
         if array == self.layout.scales:
-            even = np.full(self.magnitudes[array].shape, EVEN_ODDS, dtype=np.uint8)
+            even = np.full(self.words[array].shape, EVEN_ODDS, dtype=np.uint8)
             yield _Expectation(0, even, even, None)
             return
         cells, densities = self._features(array)
         expected = self.context.expected(cells, densities, array)
-        magnitudes, negative = self.magnitudes[array], self.negative[array]
+        words, negative = self.words[array], self.negative[array]
         for step, places in enumerate(steps(array)):
             indices = self.context.indices(cells, densities, array, step, expected)
             signs = partial(self.context.sign_indices, cells, scale=array, step=step)
-            yield _Expectation(places.start * magnitudes[0].size, *indices, signs)
-            now_known = feature(magnitudes[places] >> self.plane, negative[places])
+            yield _Expectation(places.start * words[0].size, *indices, signs)
+            now_known = feature(words[places] >> self.plane, negative[places])
             cells[1:-1, 1:-1, places] = now_known.transpose(1, 2, 0)
 
     def _features(self, scale: int) -> tuple[Features, NDArray[np.float32]]:
         """Return the inputs of the context network before the first step of a plane."""
-        magnitudes = self.magnitudes[scale] >> self.plane
-        _, rows, columns = magnitudes.shape
+        words = self.words[scale] >> self.plane
+        _, rows, columns = words.shape
         cells = np.zeros((CHANNELS, rows, columns), dtype=np.int8)
-        cells[: len(PLACES)] = feature(magnitudes, self.negative[scale])
+        cells[: len(PLACES)] = feature(words, self.negative[scale])
         densities = np.zeros(2 * BANDS, dtype=np.float32)
-        densities[:BANDS] = density(_join(magnitudes))
+        densities[:BANDS] = density(_join(words))
         if scale + 1 < self.layout.scales:
-            coarser = _join(self.magnitudes[scale + 1])[:, :rows, :columns] >> self.plane
+            coarser = _join(self.words[scale + 1])[:, :rows, :columns] >> self.plane
             negative = _join(self.negative[scale + 1])[:, :rows, :columns]
             cells[len(PLACES) :] = feature(coarser, negative)
             densities[BANDS:] = density(coarser)
@@ -219,22 +231,26 @@ class _Walk:
         """Code a group; False where the streams end."""
         if not len(visit.positions):
             return True
-        magnitude, negative, known = (
-            arrays[visit.array].reshape(-1)
-            for arrays in (self.magnitudes, self.negative, self.known)
+        words, negative, known = (
+            arrays[visit.array].reshape(-1) for arrays in (self.words, self.negative, self.known)
         )
         bits, minus = source.take(visit)
         done = visit.positions[: len(bits)]
         known[done] = True
         are_ones = np.flatnonzero(bits)
         ones = done[are_ones]
-        magnitude[ones] |= 1 << visit.plane
+        words[ones] |= 1 << visit.plane
         if visit.fresh:
             negative[ones] = minus
         if len(bits) < len(visit.positions):
             return False
         visit.table.learn(visit.counts(are_ones))
         return True
+
+
+def _moved(indices: Indices, shifts: NDArray[np.int16]) -> Indices:
+    moved: Indices = np.maximum(indices + shifts, 0).astype(np.uint8)
+    return moved
 
 
 def _occurrences(indices: Indices) -> Counts:
@@ -266,22 +282,22 @@ def _join(places: NDArray[Scalar]) -> NDArray[Scalar]:
 
 
 def _tops(codes: SparseCodes) -> list[int]:
-    return [int(np.abs(band).max(initial=0)).bit_length() for band in codes.values]
+    return [int(np.abs(band).max(initial=0)).bit_length() for band in codes.words()]
 
 
 class _Truth:
     """Complete codes, and what each of their bits costs."""
 
     def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
-        self._values = [_split(bands).reshape(-1) for bands in codes.values]
-        self._magnitudes = [np.abs(values) for values in self._values]
+        self._signed = [_split(bands).reshape(-1) for bands in codes.words()]
+        self._words = [np.abs(words) for words in self._signed]
         self._context = context
 
     def _look(self, visit: _Visit) -> tuple[Bits, Positions, Mask]:
         """Return the bits of a group, where they are 1, and which of those are negative."""
-        bits = self._magnitudes[visit.array][visit.positions] >> visit.plane & 1
+        bits = self._words[visit.array][visit.positions] >> visit.plane & 1
         ones = np.flatnonzero(bits)
-        return bits, ones, self._values[visit.array][visit.positions[ones]] < 0
+        return bits, ones, self._signed[visit.array][visit.positions[ones]] < 0
 
 
 def _information(odds: NDArray[np.float64]) -> Costs:
@@ -406,7 +422,7 @@ class _Meter(_Truth):
     def __init__(self, codes: SparseCodes, planes: int, context: ContextModel) -> None:
         super().__init__(codes, context)
         self._sign_costs = _information(context.sign_probabilities)
-        self.bits = np.zeros((planes, len(self._values)))
+        self.bits = np.zeros((planes, len(self._words)))
         self.symbols = np.zeros((len(context.probabilities), 2), dtype=np.int64)
         self.signs = np.zeros((len(context.sign_probabilities), 2), dtype=np.int64)
 
@@ -415,7 +431,7 @@ class _Meter(_Truth):
         bits, ones, minus = self._look(visit)
         counts = visit.counts(ones)
         total = (counts * visit.costs()).sum()
-        if visit.array < len(self._values) - 1:
+        if visit.array < len(self._words) - 1:
             self.symbols += counts.T
         if visit.fresh and visit.sign_indices is None:
             total += len(ones)
@@ -512,24 +528,25 @@ def encode(
     Raises
     ------
     ValueError
-        If a length is not usable or a magnitude has more than 24 bits.
+        If a length is not usable or a word has more than 24 bits.
     """
     for level, length in enumerate(lengths):
         if length < minimum_length(level) or length != usable_length(level, length):
             raise ValueError(f"level {level} cannot have a length of {length} bytes")
     tops = _tops(codes)
     if max(tops) > MAX_PLANES:
-        raise ValueError(f"a magnitude has more than {MAX_PLANES} bits")
+        raise ValueError(f"a word has more than {MAX_PLANES} bits")
     rooms = [
         length - minimum_length(level) + MIN_STREAM_LENGTH for level, length in enumerate(lengths)
     ]
     writer = _Writer(codes, rooms, context, unsigned_scales)
-    _Walk(codes.layout, tops, context).run(writer)
+    _Walk(codes.layout, tops, codes.span, context).run(writer)
     bodies = [
         _COUNT.pack(writer.counts[level]) + writer.stream(level, room)
         for level, room in enumerate(rooms)
     ]
     flags = codes.dark_sides << _SIDES_SHIFT | (0 if codes.sparsified else _PLAIN)
+    flags |= codes.span.code << _SPAN_SHIFT
     header = _HEADER.pack(encode_step(codes.step), codes.offset, flags, _pack_tops(tops))
     return [header + bodies[0], *bodies[1:]]
 
@@ -570,7 +587,8 @@ def decode(
     step, offset, flags, packed_tops = _HEADER.unpack_from(bodies[0])
     tops = _unpack_tops(packed_tops, len(layout.shapes))
     streams = [bodies[0][HEADER_LENGTH:], *bodies[1:]]
-    walk = _Walk(layout, tops, context)
+    span = Span(flags >> _SPAN_SHIFT)
+    walk = _Walk(layout, tops, span, context)
     walk.run(_Streams(streams, context, unsigned_scales))
     crops = [np.s_[:, :rows, :columns] for _, rows, columns in layout.shapes]
     return SparseCodes(
@@ -578,13 +596,14 @@ def decode(
         step=decode_step(step),
         offset=offset,
         values=tuple(
-            _join(np.where(negative, -magnitude, magnitude))[crop]
-            for magnitude, negative, crop in zip(walk.magnitudes, walk.negative, crops, strict=True)
+            span.values(_join(np.where(negative, -words, words))[crop])
+            for words, negative, crop in zip(walk.words, walk.negative, crops, strict=True)
         ),
         plane=walk.plane,
         known=tuple(_join(known)[crop] for known, crop in zip(walk.known, crops, strict=True)),
         sparsified=not flags & _PLAIN,
         dark_sides=flags >> _SIDES_SHIFT & _SIDES,
+        span=span,
     )
 
 
@@ -612,5 +631,5 @@ def measure(codes: SparseCodes, context: ContextModel, *, lowest: int = 0) -> St
     """Count bits and symbols of complete codes, from plane ``lowest`` on, without writing them."""
     tops = _tops(codes)
     meter = _Meter(codes, max(tops), context)
-    _Walk(codes.layout, tops, context).run(meter, lowest)
+    _Walk(codes.layout, tops, codes.span, context).run(meter, lowest)
     return Statistics(meter.bits, meter.symbols, meter.signs)

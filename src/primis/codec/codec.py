@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache, cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from primis.codec.codes import Integers, SparseCodes, everything_known
 from primis.codec.context import ContextModel
 from primis.codec.layout import Layout
 from primis.codec.networks import Networks
+from primis.codec.spans import DYADIC, Span
 from primis.codec.tiling import Maps
 
 SPARE_PLANES = 2
@@ -29,12 +30,22 @@ _MEASURED_RATE = 0.45
 
 _TRIAL_SIDE = 1024
 
+_EARLIER = 0.97
+"""Of the step that the bytes of the lowest level pay for: to end before a plane does is worse."""
+
 _REFINEMENTS, _NEAR = 2, 0.007
 """How often codes of a high rate are measured and made anew, until their bytes are so near."""
 
 _FINEST_STEP = 2.0**-6  # grey levels; below it an integer image is exact anyway
 
 Pixels = NDArray[np.unsignedinteger[Any]]
+
+
+class _Room(NamedTuple):
+    """Bytes for all levels together and, if there are several, for the lowest."""
+
+    budget: int
+    lowest_level: int | None = None
 
 
 class Codec:
@@ -97,6 +108,7 @@ class Codec:
         pixels: Pixels,
         budget: int,
         *,
+        lowest_level: int | None = None,
         sparsified: bool | None = None,
         refine: bool = True,
     ) -> SparseCodes:
@@ -113,6 +125,8 @@ class Codec:
             (rows, columns) uint8 or uint16.
         budget
             Bytes that `pack` will have for all levels together.
+        lowest_level
+            Bytes of the lowest level, if there are several: a plane of the codes ends about there.
         sparsified
             Whether to use the learned networks; None: unless a trial shows that they do harm.
         refine
@@ -120,30 +134,38 @@ class Codec:
         """
         rate = 8 * budget / pixels.size
         refine = refine and rate >= _MEASURED_RATE
+        room = _Room(budget, lowest_level)
         if sparsified is not None or rate < _TRIAL_RATE:
-            return self._encode(pixels, budget, sparsified is not False, refine=refine)
+            return self._encode(pixels, room, sparsified is not False, refine=refine)
         middle, share = _middle(pixels, budget)
-        best = self._better(middle, share)
         if refine and middle.shape == pixels.shape:
-            return best
-        return self._encode(pixels, budget, best.sparsified, refine=refine)
+            return self._better(pixels, room)
+        better = self._better(middle, _Room(share))
+        return self._encode(pixels, room, better.sparsified, refine=refine)
 
     def _encode(
-        self, pixels: Pixels, budget: int, sparsified: bool, *, refine: bool
+        self, pixels: Pixels, room: _Room, sparsified: bool, *, refine: bool
     ) -> SparseCodes:
         layout = Layout(*pixels.shape)
         image, offset, sides = self._prepared(pixels)
         details, smooth = self._networks.analyse(image, layout, plain=not sparsified)
         census, prices = Census.of(details), self.model.bits_per_code[sparsified]
         largest = max(float(np.abs(bands).max()) for bands in (*details, smooth))
+        least = _least_step(largest)
+        lowest_step = room.lowest_level and census.step(8.0 * room.lowest_level, prices)
 
         def made(bits: float) -> SparseCodes:
-            step = max(census.step(bits, prices), _least_step(largest))
-            values, finest = self._quantised(details, smooth, step, sparsified)
+            step = max(census.step(bits, prices), least)
+            finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
+            span, end = DYADIC, None
+            if lowest_step:
+                span, plane = Span.ending_at(_EARLIER * lowest_step / finest)
+                end = span.width(plane) * finest
+            values = self._quantised(details, smooth, step, finest, sparsified, end)
             known = everything_known(layout)
-            return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides)
+            return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides, span)
 
-        aim = 8.0 * budget
+        aim = 8.0 * room.budget
         asked, codes = aim, made(aim)
         tried: list[tuple[float, float]] = []
         for _ in range(_REFINEMENTS if refine else 0):
@@ -156,19 +178,23 @@ class Codec:
         return codes
 
     def _quantised(
-        self, details: Sequence[Maps], smooth: Maps, step: float, sparsified: bool
-    ) -> tuple[tuple[Integers, ...], float]:
-        """Return all codes, and the step of the finest of them."""
-        finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
+        self,
+        details: Sequence[Maps],
+        smooth: Maps,
+        step: float,
+        finest: float,
+        sparsified: bool,
+        lowest_step: float | None,
+    ) -> tuple[Integers, ...]:
+        """Return all codes, in steps of ``finest``; ``step`` is that of the budget."""
         in_steps = [bands / np.float32(step) for bands in details]
         if sparsified:
-            in_steps = self._networks.sparsify(in_steps)
+            in_steps = self._networks.sparsify(in_steps, lowest_step and lowest_step / step)
         scale = np.float32(step / finest)
-        values = (
+        return (
             *(np.trunc(bands * scale).astype(np.int32) for bands in in_steps),
             np.trunc(smooth / np.float32(finest)).astype(np.int32),
         )
-        return values, finest
 
     def _prepared(self, pixels: Pixels) -> tuple[Maps, int, int]:
         """Return what is analysed, the mean that was subtracted, and the sides with a dark rim."""
@@ -178,16 +204,16 @@ class Codec:
         offset = min(round(float(image.mean())), 2**16 - 1)
         return image - np.float32(offset), offset, sides
 
-    def _better(self, pixels: Pixels, budget: int) -> SparseCodes:
+    def _better(self, pixels: Pixels, room: _Room) -> SparseCodes:
         """Code an image both ways, measured, and return what gives the smaller error."""
-        length = bitstream.usable_length(0, max(bitstream.minimum_length(0), budget))
+        length = bitstream.usable_length(0, max(bitstream.minimum_length(0), room.budget))
 
         def error(codes: SparseCodes) -> float:
             held = self.unpack(pixels.shape, self.pack(codes, [length]))
             return float(np.square(self.decode_exactly(held) - pixels).mean())
 
         return min(
-            (self._encode(pixels, budget, sparsified, refine=True) for sparsified in (True, False)),
+            (self._encode(pixels, room, sparsified, refine=True) for sparsified in (True, False)),
             key=error,
         )
 
@@ -230,7 +256,7 @@ class Codec:
         return self._networks.synthesise(details, smooth, codes.layout, plain=not codes.sparsified)
 
     def _restored(self, picture: Maps, details: Sequence[Maps], codes: SparseCodes) -> Maps:
-        unit = 2.0**codes.plane
+        unit = codes.span.width(codes.plane + 1) / 2
         half = [np.float32(1) - known for known in codes.known[:2]]
         if not any(known.any() for known in codes.known[:2]):
             unit, half = 2 * unit, [np.zeros_like(mask) for mask in half]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from primis.codec.codes import Mask
 from primis.codec.layout import Layout
 from primis.codec.tiling import Maps, run_tiled
 
@@ -17,6 +18,13 @@ DISTINCT_SCALES = 4
 
 FIRST_SELECTED = 1
 """The finest scale has no selector: it would gain 0.1 % of the Lagrangian for 4 % of the time."""
+
+_LIKELY = 0.75
+"""Of the step of the lowest level: no smaller coefficient is moved for it."""
+_REACH = 2.0
+"""A coefficient is moved for it if not farther, in steps, than twice how far beyond the end of its
+cell it is wanted, in steps of the lowest level."""
+_MARGIN = 0.01
 
 CELL = 8
 """The restorer works on images whose sides are multiples of this."""
@@ -108,21 +116,52 @@ class Networks:
             details.append(bands)
         return details, smooth
 
-    def sparsify(self, details: Sequence[Maps]) -> list[Maps]:
-        """Move coefficients, in steps, to what is cheap to code and worth it near them."""
-        shifted = [self._shifted(details, scale) for scale in range(len(details))]
-        if not self._selects:
-            return shifted
-        return shifted[:FIRST_SELECTED] + [
-            self._selected(details, shifted, scale) for scale in range(FIRST_SELECTED, len(details))
-        ]
+    def sparsify(self, details: Sequence[Maps], lowest_step: float | None = None) -> list[Maps]:
+        """Move coefficients, in steps, to what is cheap to code and worth it near them.
 
-    def _shifted(self, exact: Sequence[Maps], scale: int) -> Maps:
+        Parameters
+        ----------
+        details
+            Bands of each scale, finest first.
+        lowest_step
+            Step of the lowest level, if there are several: coefficients near its multiples are
+            also moved to what suits that level.
+        """
+        scales = range(len(details))
+        moved = [self._shifted(details, scale) for scale in scales]
+        if self._selects:
+            moved[FIRST_SELECTED:] = [
+                self._selected(details, moved, scale) for scale in scales[FIRST_SELECTED:]
+            ]
+        if lowest_step:
+            coarse = [bands / np.float32(lowest_step) for bands in details]
+            for scale in scales:
+                self._suit(moved[scale], coarse, scale, lowest_step)
+        return moved
+
+    def _shifted(self, exact: Sequence[Maps], scale: int, where: Mask | None = None) -> Maps:
         """Move coefficients by less than a step towards what is cheap to code."""
         inputs = [(exact[scale], 1), (_parents(exact, scale), 1)]
         network = self._network(f"sparsify_{min(scale, DISTINCT_SCALES - 1)}")
-        (shifted,) = run_tiled(network, inputs, (1,), tile=512, halo=4)
+        tile = 512 if where is None else 16
+        (shifted,) = run_tiled(network, inputs, (1,), tile=tile, halo=4, where=where)
         return shifted
+
+    def _suit(self, moved: Maps, coarse: Sequence[Maps], scale: int, lowest_step: float) -> None:
+        """Move what the lowest level wants in another of its cells, and is near enough, there.
+
+        ``moved`` is in steps, ``coarse`` in those of the lowest level, before they were moved.
+        """
+        likely = np.abs(coarse[scale]) >= _LIKELY
+        if not likely.any():
+            return
+        wanted = self._shifted(coarse, scale, np.any(likely, axis=0))[likely]
+        cell = np.trunc(wanted)
+        begin, end = cell - (wanted <= -1) - (cell == 0), cell + (wanted >= 1) + (cell == 0)
+        now = moved[likely]
+        there = now.clip(begin * lowest_step + _MARGIN, end * lowest_step - _MARGIN)
+        beyond = np.abs(wanted - np.where(there > now, begin, end))
+        moved[likely] = np.where(np.abs(there - now) <= _REACH * beyond, there, now)
 
     def _selected(self, exact: Sequence[Maps], shifted: Sequence[Maps], scale: int) -> Maps:
         """Decide which coefficients close to one step become non-zero."""

@@ -8,6 +8,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from primis.codec.codes import Mask
+
 Maps: TypeAlias = NDArray[np.float32]
 
 
@@ -18,6 +20,7 @@ def run_tiled(
     *,
     tile: int,
     halo: int,
+    where: Mask | None = None,
 ) -> list[Maps]:
     """Apply ``network`` tile by tile; the result is that of one call on the whole image.
 
@@ -35,6 +38,8 @@ def run_tiled(
         Cells along a side that one call contributes.
     halo
         Cells around them that it sees as well, at least the reach of the network.
+    where
+        (rows, columns) of cells, some of them True: whose results are wanted. Others may be 0.
     """
     first, ratio = inputs[0]
     rows, columns = first.shape[1] // ratio, first.shape[2] // ratio
@@ -44,6 +49,8 @@ def run_tiled(
     for top in range(0, rows, tile):
         for left in range(0, columns, tile):
             bottom, right = min(rows, top + tile), min(columns, left + tile)
+            if where is not None and not where[top:bottom, left:right].any():
+                continue
             seen_top, seen_left = max(0, top - halo), max(0, left - halo)
             seen_bottom, seen_right = min(rows, bottom + halo), min(columns, right + halo)
             parts = network(
@@ -60,7 +67,7 @@ def run_tiled(
             )
             if not outputs:
                 outputs = [
-                    np.empty((len(part), rows * scale, columns * scale), dtype=np.float32)
+                    np.zeros((len(part), rows * scale, columns * scale), dtype=np.float32)
                     for part, scale in zip(parts, output_ratios, strict=True)
                 ]
             for output, part, scale in zip(outputs, parts, output_ratios, strict=True):

@@ -163,8 +163,8 @@ def known_until(codes: SparseCodes, plane: int, scale: int) -> SparseCodes:
     return replace(
         codes,
         values=tuple(
-            np.sign(band) * (np.abs(band) >> cut << cut)
-            for band, cut in zip(codes.values, cuts, strict=True)
+            codes.span.values(np.sign(words) * (np.abs(words) >> cut << cut))
+            for words, cut in zip(codes.words(), cuts, strict=True)
         ),
         plane=plane,
         known=tuple(np.full(codes.values[place].shape, place >= scale) for place in places),
@@ -173,7 +173,7 @@ def known_until(codes: SparseCodes, plane: int, scale: int) -> SparseCodes:
 
 def only_plane(codes: SparseCodes, plane: int) -> SparseCodes:
     """Keep one ternary code and forget all others."""
-    values = tuple(code.astype(np.int32) << plane for code in codes.code(plane))
+    values = tuple(codes.span.values(code.astype(np.int32) << plane) for code in codes.code(plane))
     return replace(codes, values=values, plane=plane, known=everything_known(codes.layout))
 
 

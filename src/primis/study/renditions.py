@@ -23,6 +23,7 @@ from primis.codec import bitstream, bundle
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
 from primis.codec.layout import Layout
+from primis.codec.spans import Span
 from primis.errors import InputError, PrimisError, UsageError
 from primis.files import write_atomically
 from primis.images import Attributes, Image, read_image
@@ -246,7 +247,10 @@ def _behind(head: bytes, sealed: bytes) -> bytes:
 
 def _smallest(codes: SparseCodes) -> SparseCodes:
     """Give all coefficients with public signs the smallest magnitude, and the others none."""
-    ones = [np.full_like(band, 1 << codes.plane) for band in codes.values[:AMBIGUATED_SCALES]]
+    ones = [
+        codes.span.values(np.full_like(band, 1 << codes.plane))
+        for band in codes.values[:AMBIGUATED_SCALES]
+    ]
     zeros = [np.zeros_like(band) for band in codes.values[AMBIGUATED_SCALES:]]
     return replace(codes, values=(*ones, *zeros))
 
@@ -299,13 +303,13 @@ def _to_bytes(arrays: Iterable[NDArray[Any]]) -> bytes:
 def _codes_to_bytes(codes: SparseCodes) -> bytes:
     layout = codes.layout
     numbers = [layout.rows, layout.columns, codes.step, codes.offset, codes.plane]
-    numbers += [codes.sparsified, codes.dark_sides]
+    numbers += [codes.sparsified, codes.dark_sides, codes.span.code]
     return _to_bytes([np.array(numbers, np.float64), *codes.values, *codes.known])
 
 
 def _read_codes(path: Path) -> SparseCodes:
     numbers, *bands = _read_arrays(path)
-    rows, columns, step, offset, plane, sparsified, dark_sides = numbers.tolist()
+    rows, columns, step, offset, plane, sparsified, dark_sides, span = numbers.tolist()
     values, known = bands[: len(bands) // 2], bands[len(bands) // 2 :]
     return SparseCodes(
         layout=Layout(int(rows), int(columns)),
@@ -316,4 +320,5 @@ def _read_codes(path: Path) -> SparseCodes:
         known=tuple(known),
         sparsified=bool(sparsified),
         dark_sides=int(dark_sides),
+        span=Span(int(span)),
     )

@@ -57,12 +57,11 @@ def test_bits_are_left_out_where_all_words_agree(span):
                 assert 2 * ones.sum() < len(ones)
 
 
-@given(st.floats(4, 1e5))
-def test_a_plane_ends_near_the_step_that_is_asked_for(step):
+@given(st.floats(0.3, 1e5))
+def test_a_plane_ends_at_the_step_that_is_asked_for_or_little_above(step):
     span, plane = Span.ending_at(step)
-    missed = abs(np.log2(span.width(plane) / step))
-    assert missed <= (0.17 if step >= 15 else 2)
-    assert span.width(plane) >= DYADIC.steps
+    assert step <= span.width(plane) or plane == 0
+    assert span.width(plane) <= max(1, 2 * step if step < DYADIC.steps else 1.25 * step)
 
 
 def test_planes_end_where_the_lowest_level_does(codec: Codec):

@@ -30,8 +30,8 @@ _MEASURED_RATE = 0.45
 
 _TRIAL_SIDE = 1024
 
-_EARLIER = 0.97
-"""Of the step that the bytes of the lowest level pay for: to end before a plane does is worse."""
+_BEYOND = 1.15
+"""Of the bits of the lowest level, by the prices: what a plane may take that ends about there."""
 
 _REFINEMENTS, _NEAR = 2, 0.007
 """How often codes of a high rate are measured and made anew, until their bytes are so near."""
@@ -152,15 +152,15 @@ class Codec:
         census, prices = Census.of(details), self.model.bits_per_code[sparsified]
         largest = max(float(np.abs(bands).max()) for bands in (*details, smooth))
         least = _least_step(largest)
-        lowest_step = room.lowest_level and census.step(8.0 * room.lowest_level, prices)
+        lowest_step = room.lowest_level and census.step(_BEYOND * 8 * room.lowest_level, prices)
 
         def made(bits: float) -> SparseCodes:
             step = max(census.step(bits, prices), least)
             finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
             span, end = DYADIC, None
             if lowest_step:
-                span, plane = Span.ending_at(_EARLIER * lowest_step / finest)
-                end = span.width(plane) * finest
+                span, plane = Span.ending_at(lowest_step / finest)
+                end = span.width(plane) * finest if plane >= span.bits else None
             values = self._quantised(details, smooth, step, finest, sparsified, end)
             known = everything_known(layout)
             return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides, span)

@@ -9,6 +9,7 @@ words behind its last place are left out, and a bit that can be nothing but 0 is
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -61,16 +62,15 @@ class Span:
 
     @classmethod
     def ending_at(cls, step: float) -> tuple[Span, int]:
-        """Return the largest span of which a plane ends nearest to ``step``, and that plane.
+        """Return the span of which a plane ends at ``step`` or little above, and that plane.
 
-        ``step`` is in finest steps, above 0. Nothing ends below 16 but planes of plain binary
-        numbers, which no choice of span changes.
+        ``step`` is in finest steps, above 0.
         """
-        octaves = np.log2(step / np.array([cls(code).steps for code in range(SPAN_CODES)]))
-        above = np.maximum(np.rint(octaves), 0)
-        missed = np.abs(octaves - above)
-        best = int(np.flatnonzero(missed <= missed.min() + 1e-9)[-1])
-        return cls(best), cls(best).bits + int(above[best])
+        if step <= _SMALLEST:
+            return cls(), max(0, math.ceil(math.log2(step)))
+        doubled = max(0, math.ceil(math.log2(step / cls(SPAN_CODES - 1).steps)))
+        span = cls(math.ceil((step / 2**doubled - _SMALLEST) / _GRAIN))
+        return span, span.bits + doubled
 
     def words(self, values: _Integers) -> _Integers:
         """Turn magnitudes with their signs into words with their signs."""

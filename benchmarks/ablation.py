@@ -141,8 +141,8 @@ def _held(codec: Codec, pixels: Pixels, size: int, *, sparsified: bool = True) -
     """Return what a reader of all levels has of the codes."""
     lengths = body_lengths(size - FIXED)
     lengths[0] = bitstream.usable_length(0, lengths[0])
-    codes = codec.encode(pixels, sum(lengths), lowest_level=lengths[0], sparsified=sparsified)
-    return codec.unpack(pixels.shape, codec.pack(codes, lengths))
+    _, bodies = codec.encode_levels(pixels, lengths, sparsified=sparsified)
+    return codec.unpack(pixels.shape, bodies)
 
 
 def to_the_end_of_a_plane(codec: Codec, pixels: Pixels, size: int) -> Coded:

@@ -89,7 +89,7 @@ def level_losses(codec: Codec, sample: Sample, rate: float) -> list[LevelLoss]:
     pixels = sample.pixels
     lengths = body_lengths(int(rate * pixels.size / 8))
     lengths[0] = bitstream.usable_length(0, lengths[0])
-    bodies = codec.pack(codec.encode(pixels, sum(lengths), lowest_level=lengths[0]), lengths)
+    _, bodies = codec.encode_levels(pixels, lengths)
     losses = []
     for level in LOWER:
         held = bodies[: level + 1]

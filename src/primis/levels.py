@@ -58,8 +58,9 @@ def write_levels(
     notes = image.attributes.to_bytes().rstrip(b"\0")
     notes = bytes([len(notes)]) + notes
     usable = bitstream.usable_length(0, lengths[0] - len(notes))
-    codes = codec.encode(image.pixels, usable + sum(lengths[1:]), lowest_level=usable)
-    first, *rest = codec.pack(codes, [usable, *lengths[1:]], unsigned_scales=unsigned_scales)
+    codes, (first, *rest) = codec.encode_levels(
+        image.pixels, [usable, *lengths[1:]], unsigned_scales=unsigned_scales
+    )
     return codes, [(notes + first).ljust(lengths[0], b"\0"), *rest]
 
 

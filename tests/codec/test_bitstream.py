@@ -50,7 +50,7 @@ def test_every_level_tells_the_truth_as_far_as_it_goes(
 ):
     codes = made_codes(shape, seed, sparsified=sparsified, dark_sides=dark_sides, span=span)
     lengths = lengths_of(total)
-    bodies = encode(codes, lengths, context, unsigned_scales=unsigned_scales)
+    bodies, _ = encode(codes, lengths, context, unsigned_scales=unsigned_scales)
     assert [len(body) for body in bodies] == lengths
     depths = []
     for count in (1, 2, 3):
@@ -63,7 +63,7 @@ def test_every_level_tells_the_truth_as_far_as_it_goes(
 @pytest.mark.parametrize("span", [DYADIC, Span(3), Span(7)])
 def test_enough_bytes_tell_everything(context, span):
     codes = made_codes((45, 38), span=span)
-    read = decode(codes.layout, encode(codes, [34, 20, 8000], context), context)
+    read = decode(codes.layout, encode(codes, [34, 20, 8000], context).bodies, context)
     assert read.plane == 0
     assert all(known.all() for known in read.known)
     assert_tells_the_truth(read, codes)
@@ -71,7 +71,7 @@ def test_enough_bytes_tell_everything(context, span):
 
 def test_codes_of_nothing_are_known_entirely(context):
     codes = made_codes((32, 32), density=0)
-    read = decode(codes.layout, encode(codes, [22, 12, 12], context)[:1], context)
+    read = decode(codes.layout, encode(codes, [22, 12, 12], context).bodies[:1], context)
     assert not any(band.any() for band in read.values)
     assert all(known.all() for known in read.known)
 
@@ -104,7 +104,7 @@ def test_even_bytes_that_are_all_alike_are_codes(codec: Codec, fill):
 @pytest.mark.parametrize(("level", "length"), [(0, 21), (0, 23), (0, 18), (1, 11), (1, 13), (1, 0)])
 def test_a_length_that_no_writer_gives_is_refused(context, level, length):
     codes = made_codes((32, 32))
-    bodies = encode(codes, [22, 12, 12], context)
+    bodies, _ = encode(codes, [22, 12, 12], context)
     bodies[level] = bodies[level].ljust(length, b"\0")[:length]
     with pytest.raises(DamagedFileError, match=f"level {level} has {length} bytes"):
         decode(codes.layout, bodies, context)
@@ -124,7 +124,7 @@ def test_a_usable_length_is_one_and_the_next_one_is_too_long(level, length):
 
 def test_magnitudes_up_to_24_bits_are_coded_and_larger_ones_refused(context):
     codes = flat_codes((32, 32), np.full((4, 4), 2**24 - 1))
-    read = decode(codes.layout, encode(codes, [402, 12, 12], context), context)
+    read = decode(codes.layout, encode(codes, [402, 12, 12], context).bodies, context)
     assert_tells_the_truth(read, codes)
     with pytest.raises(ValueError, match="24 bits"):
         encode(flat_codes((32, 32), np.full((4, 4), 2**24)), [402, 12, 12], context)
@@ -143,7 +143,7 @@ def test_a_stream_whose_first_word_is_zero_is_read_like_any_other(monkeypatch):
     monkeypatch.setattr(AdaptiveTable, "learn", lambda *_: None)
     smooth = np.random.default_rng(709).integers(-(2**15), 2**15, (1, 4, 4))
     codes = flat_codes((64, 64), smooth)
-    bodies = encode(codes, [54, 16, 16], even_odds)
+    bodies, _ = encode(codes, [54, 16, 16], even_odds)
     assert bodies[0][14:18] == bytes(4)
     assert bodies[0][18:22] != bytes(4)
     assert_tells_the_truth(decode(codes.layout, bodies, even_odds), codes)
@@ -155,7 +155,7 @@ def test_long_streams_of_unlikely_symbols_fit_their_bytes(context: ContextModel)
     values = tuple(rng.choice([-255, 255], shape).astype(np.int32) for shape in layout.shapes)
     codes = replace(made_codes((512, 512)), values=values)
     lengths = [50_002, 200_000, 200_000]
-    assert [len(body) for body in encode(codes, lengths, context)] == lengths
+    assert [len(body) for body in encode(codes, lengths, context).bodies] == lengths
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -34,7 +34,7 @@ CASES = {
 def vector(name: str, codec: Codec) -> dict[str, object]:
     shape, seed, density, total, unsigned_scales, sparsified, dark_sides, span = CASES[name]
     codes = made_codes(shape, seed, density, sparsified, dark_sides, Span(span))
-    bodies = encode(codes, lengths_of(total), codec.context, unsigned_scales=unsigned_scales)
+    bodies, _ = encode(codes, lengths_of(total), codec.context, unsigned_scales=unsigned_scales)
     return {
         "name": name,
         "model": codec.model.digest.hex(),

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from primis.codec import bitstream
+from primis.codec import codec as codec_module
 from primis.codec.bitstream import measure
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
@@ -98,3 +100,21 @@ def test_coefficients_are_moved_for_the_lowest_level_over_one_of_its_steps(codec
         assert (np.abs(one - other)[moved] < step / 2).all()
         count += int(moved.sum())
     assert 0 < count < 0.05 * sum(bands.size for bands in details)
+
+
+def test_an_image_is_coded_again_where_a_plane_takes_more_than_the_lowest_level_has(
+    codec: Codec, monkeypatch
+):
+    pixels, lengths = clouds((192, 192)), [142, 1000, 2000]
+
+    def too_far(codes: SparseCodes) -> bool:
+        bits = bitstream.encode(codes, lengths, codec.context).bits
+        return codec_module._beyond(codes.span, bits, 8 * lengths[0]) > codec_module._TOO_FAR
+
+    monkeypatch.setattr(codec_module, "_BEYOND", 1.7)  # as if prices were far too high
+    once = codec.encode(pixels, sum(lengths), lowest_level=lengths[0])
+    codes, levels = codec.encode_levels(pixels, lengths)
+    assert too_far(once)
+    assert not too_far(codes)
+    assert codes.span.steps > once.span.steps
+    assert levels == codec.pack(codes, lengths)

@@ -368,6 +368,7 @@ class _Writer(_Truth):
         self._unsigned_scales = unsigned_scales
         self._rooms = [8.0 * length * (1 - _CODER_LOSS) - _CODER_OVERHEAD for length in lengths]
         self._level = 0
+        self.bits = np.zeros(MAX_PLANES)
         self.counts = [0] * len(lengths)
         self._runs: list[list[_Run]] = [[] for _ in lengths]
 
@@ -380,6 +381,7 @@ class _Writer(_Truth):
             sign_odds = _sign_odds(visit, visit.positions[ones], self._context)
             sign_costs = -np.log2(np.where(minus, sign_odds, 1 - sign_odds))
         total = float((visit.counts(ones) * costs).sum() + sign_costs.sum())
+        self.bits[visit.plane] += total
         done = 0
         while done < len(bits) and self._level < len(self._rooms):
             if total <= self._rooms[self._level]:
@@ -500,13 +502,20 @@ def usable_length(level: int, length: int) -> int:
     return fixed + (length - fixed) // WORD * WORD
 
 
+class Written(NamedTuple):
+    """Coded levels, and the bits of all that was begun: ``bits`` (24,), of plane 0 first."""
+
+    bodies: list[bytes]
+    bits: Costs
+
+
 def encode(
     codes: SparseCodes,
     lengths: Sequence[int],
     context: ContextModel,
     *,
     unsigned_scales: int = 0,
-) -> list[bytes]:
+) -> Written:
     """Code as much of ``codes`` as fits into levels of exactly the given lengths.
 
     Parameters
@@ -522,8 +531,8 @@ def encode(
 
     Returns
     -------
-    list of bytes
-        One body per level, of the lengths asked for.
+    Written
+        One body per level, of the lengths asked for, and what planes take.
 
     Raises
     ------
@@ -548,7 +557,7 @@ def encode(
     flags = codes.dark_sides << _SIDES_SHIFT | (0 if codes.sparsified else _PLAIN)
     flags |= codes.span.code << _SPAN_SHIFT
     header = _HEADER.pack(encode_step(codes.step), codes.offset, flags, _pack_tops(tops))
-    return [header + bodies[0], *bodies[1:]]
+    return Written([header + bodies[0], *bodies[1:]], writer.bits)
 
 
 def _pack_tops(tops: Sequence[int]) -> bytes:

@@ -33,6 +33,11 @@ _TRIAL_SIDE = 1024
 _BEYOND = 1.15
 """Of the bits of the lowest level, by the prices: what a plane may take that ends about there."""
 
+_TOO_FAR, _ATTEMPTS = 1.12, 3
+"""Of the bits of the lowest level: what a plane takes that does harm to it, and how often the image
+is coded, at most, until none does."""
+_COARSER = 1.2  # as many times less is paid by the next larger span, or one after it
+
 _REFINEMENTS, _NEAR = 2, 0.007
 """How often codes of a high rate are measured and made anew, until their bytes are so near."""
 
@@ -142,6 +147,47 @@ class Codec:
             return self._better(pixels, room)
         better = self._better(middle, _Room(share))
         return self._encode(pixels, room, better.sparsified, refine=refine)
+
+    def encode_levels(
+        self,
+        pixels: Pixels,
+        lengths: Sequence[int],
+        *,
+        sparsified: bool | None = None,
+        unsigned_scales: int = 0,
+    ) -> tuple[SparseCodes, list[bytes]]:
+        """Code an image into levels of exactly ``lengths`` bytes: `encode` and `pack` in one.
+
+        Where a plane that should end about where the lowest level does takes far more bits, which
+        shows only then, the image is coded once more.
+
+        Parameters
+        ----------
+        pixels
+            (rows, columns) uint8 or uint16.
+        lengths
+            Bytes of each level, lowest first.
+        sparsified
+            As in `encode`.
+        unsigned_scales
+            As in `primis.codec.bitstream.encode`.
+
+        Returns
+        -------
+        SparseCodes
+            All codes of the image, including what did not fit.
+        list of bytes
+            The levels.
+        """
+        asked = lengths[0]
+        for _ in range(_ATTEMPTS):
+            codes = self.encode(pixels, sum(lengths), lowest_level=asked, sparsified=sparsified)
+            bodies, bits = self._written(codes, lengths, unsigned_scales)
+            beyond = _beyond(codes.span, bits, 8 * lengths[0])
+            if beyond <= _TOO_FAR:
+                break
+            asked = int(asked / max(beyond, _COARSER))
+        return codes, bodies
 
     def _encode(
         self, pixels: Pixels, room: _Room, sparsified: bool, *, refine: bool
@@ -270,6 +316,11 @@ class Codec:
         self, codes: SparseCodes, lengths: list[int], *, unsigned_scales: int = 0
     ) -> list[bytes]:
         """Code into levels of exactly ``lengths`` bytes; see `primis.codec.bitstream.encode`."""
+        return self._written(codes, lengths, unsigned_scales).bodies
+
+    def _written(
+        self, codes: SparseCodes, lengths: Sequence[int], unsigned_scales: int
+    ) -> bitstream.Written:
         return bitstream.encode(codes, lengths, self.context, unsigned_scales=unsigned_scales)
 
     def unpack(
@@ -286,6 +337,13 @@ def _middle(pixels: Pixels, budget: int) -> tuple[Pixels, int]:
     rows, columns = ((side - min(side, _TRIAL_SIDE)) // 2 for side in pixels.shape)
     middle = pixels[rows : rows + _TRIAL_SIDE, columns : columns + _TRIAL_SIDE]
     return middle, budget * middle.size // pixels.size
+
+
+def _beyond(span: Span, bits: NDArray[np.float64], room: float) -> float:
+    """Return what of ``room`` the planes take, down to that which ends nearest to it."""
+    ends = bits[::-1].cumsum()[: len(bits) - span.bits] / room
+    ends = ends[ends > 0]
+    return float(ends[np.abs(np.log(ends)).argmin()]) if len(ends) else 0.0
 
 
 def _least_step(largest: float) -> float:

@@ -34,9 +34,10 @@ _BEYOND = 1.15
 """Of the bits of the lowest level, by the prices: what a plane may take that ends about there."""
 
 _TOO_FAR, _ATTEMPTS = 1.12, 3
-"""Of the bits of the lowest level: what a plane takes that does harm to it, and how often the image
-is coded, at most, until none does."""
-_COARSER = 1.2  # as many times less is paid by the next larger span, or one after it
+"""How many times the bits of the lowest level are so many that the plane harms it, and how often an
+image is coded, at most, until none does."""
+
+_COARSER = 1.2  # by so much, at least, fewer bits make sure of another span
 
 _REFINEMENTS, _NEAR = 2, 0.007
 """How often codes of a high rate are measured and made anew, until their bytes are so near."""

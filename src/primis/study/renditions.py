@@ -41,7 +41,7 @@ ORIGINAL, FULL, DIAGNOSTIC, PREVIEW, PUBLIC = "original", "full", "diagnostic", 
 LEVELS = (FULL, DIAGNOSTIC, PREVIEW)
 RENDITIONS = (ORIGINAL, *LEVELS, PUBLIC)
 
-_FORMAT = 2  # counted up when files in the cache change their meaning
+_FORMAT = 3  # counted up when files in the cache change their meaning
 
 
 class Renditions:

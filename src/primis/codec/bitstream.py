@@ -281,16 +281,13 @@ def _join(places: NDArray[Scalar]) -> NDArray[Scalar]:
     return bands
 
 
-def _tops(codes: SparseCodes) -> list[int]:
-    return [int(np.abs(band).max(initial=0)).bit_length() for band in codes.words()]
-
-
 class _Truth:
     """Complete codes, and what each of their bits costs."""
 
     def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
         self._signed = [_split(bands).reshape(-1) for bands in codes.words()]
         self._words = [np.abs(words) for words in self._signed]
+        self.tops = [int(words.max(initial=0)).bit_length() for words in self._words]
         self._context = context
 
     def _look(self, visit: _Visit) -> tuple[Bits, Positions, Mask]:
@@ -421,10 +418,10 @@ class _Writer(_Truth):
 class _Meter(_Truth):
     """A source that counts what coding all of the truth takes."""
 
-    def __init__(self, codes: SparseCodes, planes: int, context: ContextModel) -> None:
+    def __init__(self, codes: SparseCodes, context: ContextModel) -> None:
         super().__init__(codes, context)
         self._sign_costs = _information(context.sign_probabilities)
-        self.bits = np.zeros((planes, len(self._words)))
+        self.bits = np.zeros((max(self.tops), len(self._words)))
         self.symbols = np.zeros((len(context.probabilities), 2), dtype=np.int64)
         self.signs = np.zeros((len(context.sign_probabilities), 2), dtype=np.int64)
 
@@ -542,21 +539,20 @@ def encode(
     for level, length in enumerate(lengths):
         if length < minimum_length(level) or length != usable_length(level, length):
             raise ValueError(f"level {level} cannot have a length of {length} bytes")
-    tops = _tops(codes)
-    if max(tops) > MAX_PLANES:
-        raise ValueError(f"a word has more than {MAX_PLANES} bits")
     rooms = [
         length - minimum_length(level) + MIN_STREAM_LENGTH for level, length in enumerate(lengths)
     ]
     writer = _Writer(codes, rooms, context, unsigned_scales)
-    _Walk(codes.layout, tops, codes.span, context).run(writer)
+    if max(writer.tops) > MAX_PLANES:
+        raise ValueError(f"a word has more than {MAX_PLANES} bits")
+    _Walk(codes.layout, writer.tops, codes.span, context).run(writer)
     bodies = [
         _COUNT.pack(writer.counts[level]) + writer.stream(level, room)
         for level, room in enumerate(rooms)
     ]
     flags = codes.dark_sides << _SIDES_SHIFT | (0 if codes.sparsified else _PLAIN)
     flags |= codes.span.code << _SPAN_SHIFT
-    header = _HEADER.pack(encode_step(codes.step), codes.offset, flags, _pack_tops(tops))
+    header = _HEADER.pack(encode_step(codes.step), codes.offset, flags, _pack_tops(writer.tops))
     return Written([header + bodies[0], *bodies[1:]], writer.bits)
 
 
@@ -638,7 +634,6 @@ class Statistics:
 
 def measure(codes: SparseCodes, context: ContextModel, *, lowest: int = 0) -> Statistics:
     """Count bits and symbols of complete codes, from plane ``lowest`` on, without writing them."""
-    tops = _tops(codes)
-    meter = _Meter(codes, max(tops), context)
-    _Walk(codes.layout, tops, codes.span, context).run(meter, lowest)
+    meter = _Meter(codes, context)
+    _Walk(codes.layout, meter.tops, codes.span, context).run(meter, lowest)
     return Statistics(meter.bits, meter.symbols, meter.signs)

@@ -183,7 +183,9 @@ class Codec:
         asked = lengths[0]
         for _ in range(_ATTEMPTS):
             codes = self.encode(pixels, sum(lengths), lowest_level=asked, sparsified=sparsified)
-            bodies, bits = self._written(codes, lengths, unsigned_scales)
+            bodies, bits = bitstream.encode(
+                codes, lengths, self.context, unsigned_scales=unsigned_scales
+            )
             beyond = _beyond(codes.span, bits, 8 * lengths[0])
             if beyond <= _TOO_FAR:
                 break
@@ -317,12 +319,9 @@ class Codec:
         self, codes: SparseCodes, lengths: list[int], *, unsigned_scales: int = 0
     ) -> list[bytes]:
         """Code into levels of exactly ``lengths`` bytes; see `primis.codec.bitstream.encode`."""
-        return self._written(codes, lengths, unsigned_scales).bodies
-
-    def _written(
-        self, codes: SparseCodes, lengths: Sequence[int], unsigned_scales: int
-    ) -> bitstream.Written:
-        return bitstream.encode(codes, lengths, self.context, unsigned_scales=unsigned_scales)
+        return bitstream.encode(
+            codes, lengths, self.context, unsigned_scales=unsigned_scales
+        ).bodies
 
     def unpack(
         self, shape: tuple[int, int], bodies: list[bytes], *, unsigned_scales: int = 0

@@ -27,6 +27,7 @@ from primis.codec import bitstream
 from primis.codec.bundle import ModelBundle
 from primis.codec.codec import SPARE_PLANES, Codec
 from primis.codec.codes import SparseCodes, everything_known
+from primis.codec.fitting import encode_levels
 from primis.codec.networks import Networks
 from primis.codec.rim import DEPTH
 from primis.codec.tiling import Maps
@@ -65,7 +66,7 @@ def in_one_level(codec: Codec, pixels: Pixels, size: int) -> Coded:
 
 
 class _Unsparsified(Networks):
-    def sparsify(self, details: Sequence[Maps], _: float | None = None) -> list[Maps]:
+    def sparsify(self, details: Sequence[Maps], _: Sequence[float] = ()) -> list[Maps]:
         """Leave the coefficients as they are."""
         return list(details)
 
@@ -141,7 +142,7 @@ def _held(codec: Codec, pixels: Pixels, size: int, *, sparsified: bool = True) -
     """Return what a reader of all levels has of the codes."""
     lengths = body_lengths(size - FIXED)
     lengths[0] = bitstream.usable_length(0, lengths[0])
-    _, bodies = codec.encode_levels(pixels, lengths, sparsified=sparsified)
+    _, bodies = encode_levels(codec, pixels, lengths, sparsified=sparsified)
     return codec.unpack(pixels.shape, bodies)
 
 

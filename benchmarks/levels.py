@@ -21,6 +21,7 @@ from benchmarks.command import exit_code, split_parser
 from benchmarks.images import Sample, read_split
 from primis.codec import bitstream
 from primis.codec.codec import Codec
+from primis.codec.fitting import encode_levels
 from primis.evaluate import psnr
 from primis.levels import body_lengths
 from primis.obfuscation import Level
@@ -89,7 +90,7 @@ def level_losses(codec: Codec, sample: Sample, rate: float) -> list[LevelLoss]:
     pixels = sample.pixels
     lengths = body_lengths(int(rate * pixels.size / 8))
     lengths[0] = bitstream.usable_length(0, lengths[0])
-    _, bodies = codec.encode_levels(pixels, lengths)
+    _, bodies = encode_levels(codec, pixels, lengths)
     losses = []
     for level in LOWER:
         held = bodies[: level + 1]

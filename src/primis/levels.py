@@ -11,6 +11,7 @@ import numpy as np
 from primis.codec import bitstream
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
+from primis.codec.fitting import encode_levels
 from primis.errors import DamagedFileError
 from primis.images.image import MAX_SIDE, MIN_SIDE, Attributes, Image, Pixels
 
@@ -58,8 +59,8 @@ def write_levels(
     notes = image.attributes.to_bytes().rstrip(b"\0")
     notes = bytes([len(notes)]) + notes
     usable = bitstream.usable_length(0, lengths[0] - len(notes))
-    codes, (first, *rest) = codec.encode_levels(
-        image.pixels, [usable, *lengths[1:]], unsigned_scales=unsigned_scales
+    codes, (first, *rest) = encode_levels(
+        codec, image.pixels, [usable, *lengths[1:]], unsigned_scales=unsigned_scales
     )
     return codes, [(notes + first).ljust(lengths[0], b"\0"), *rest]
 

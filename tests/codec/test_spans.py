@@ -7,8 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primis.codec import bitstream
-from primis.codec import codec as codec_module
 from primis.codec.bitstream import measure
 from primis.codec.codec import Codec
 from primis.codec.codes import SparseCodes
@@ -85,12 +83,15 @@ def test_planes_end_where_the_lowest_level_does(codec: Codec):
     assert np.mean(with_spans) < 0.6 * np.mean(without)
 
 
-def test_coefficients_are_moved_for_the_lowest_level_over_one_of_its_steps(codec: Codec):
-    networks, step = Networks(codec.model.folder, 1), 6.0
+@pytest.mark.parametrize(("step", "most"), [(6.0, 0.05), (2.0, 0.15)])
+def test_coefficients_are_moved_for_a_lower_level_over_one_of_its_steps(
+    codec: Codec, step: float, most: float
+):
+    networks = Networks(codec.model.folder, 1)
     details, _ = networks.analyse(clouds((128, 128)).astype(np.float32), Layout(128, 128))
     details = [bands / np.float32(4) for bands in details]
     count = 0
-    pairs = zip(networks.sparsify(details), networks.sparsify(details, step), strict=True)
+    pairs = zip(networks.sparsify(details), networks.sparsify(details, [step]), strict=True)
     for one, other in pairs:
         moved = np.abs(one - other) > 0.05
         before, after = (np.trunc(bands[moved] / step) for bands in (one, other))
@@ -99,22 +100,4 @@ def test_coefficients_are_moved_for_the_lowest_level_over_one_of_its_steps(codec
         assert at_edge.all()
         assert (np.abs(one - other)[moved] < step / 2).all()
         count += int(moved.sum())
-    assert 0 < count < 0.05 * sum(bands.size for bands in details)
-
-
-def test_an_image_is_coded_again_where_a_plane_takes_more_than_the_lowest_level_has(
-    codec: Codec, monkeypatch
-):
-    pixels, lengths = clouds((192, 192)), [142, 1000, 2000]
-
-    def too_far(codes: SparseCodes) -> bool:
-        bits = bitstream.encode(codes, lengths, codec.context).bits
-        return codec_module._beyond(codes.span, bits, 8 * lengths[0]) > codec_module._TOO_FAR
-
-    monkeypatch.setattr(codec_module, "_BEYOND", 1.7)  # as if prices were far too high
-    once = codec.encode(pixels, sum(lengths), lowest_level=lengths[0])
-    codes, levels = codec.encode_levels(pixels, lengths)
-    assert too_far(once)
-    assert not too_far(codes)
-    assert codes.span.steps > once.span.steps
-    assert levels == codec.pack(codes, lengths)
+    assert 0 < count < most * sum(bands.size for bands in details)

@@ -25,19 +25,13 @@ SPARE_PLANES = 2
 _TRIAL_RATE = 0.75
 """Bits per pixel from which the encoder tries whether an image is better off with plain codes."""
 
-_MEASURED_RATE = 0.45
+MEASURED_RATE = 0.45
 """Bits per pixel from which the encoder measures codes, and corrects the quantiser step."""
 
 _TRIAL_SIDE = 1024
 
 _BEYOND = 1.15
 """Of the bits of the lowest level, by the prices: what a plane may take that ends about there."""
-
-_TOO_FAR, _ATTEMPTS = 1.12, 3
-"""How many times the bits of the lowest level are so many that the plane harms it, and how often an
-image is coded, at most, until none does."""
-
-_COARSER = 1.2  # by so much, at least, fewer bits make sure of another span
 
 _REFINEMENTS, _NEAR = 2, 0.007
 """How often codes of a high rate are measured and made anew, until their bytes are so near."""
@@ -48,10 +42,14 @@ Pixels = NDArray[np.unsignedinteger[Any]]
 
 
 class _Room(NamedTuple):
-    """Bytes for all levels together and, if there are several, for the lowest."""
+    """Bytes for all levels together and, if there are several, for the lowest.
+
+    Of the bits for all, the part ``spared`` is left to codes finer than those of the step.
+    """
 
     budget: int
     lowest_level: int | None = None
+    spared: float = 0.0
 
 
 class Codec:
@@ -115,6 +113,7 @@ class Codec:
         budget: int,
         *,
         lowest_level: int | None = None,
+        spared: float = 0.0,
         sparsified: bool | None = None,
         refine: bool = True,
     ) -> SparseCodes:
@@ -133,14 +132,16 @@ class Codec:
             Bytes that `pack` will have for all levels together.
         lowest_level
             Bytes of the lowest level, if there are several: a plane of the codes ends about there.
+        spared
+            What part of the bytes is left to finer codes; if any, codes suit twice the step, too.
         sparsified
             Whether to use the learned networks; None: unless a trial shows that they do harm.
         refine
             Whether to measure codes of a high rate and correct the step.
         """
+        room = _Room(budget, lowest_level, spared)
         rate = 8 * budget / pixels.size
-        refine = refine and rate >= _MEASURED_RATE
-        room = _Room(budget, lowest_level)
+        refine = refine and rate >= MEASURED_RATE
         if sparsified is not None or rate < _TRIAL_RATE:
             return self._encode(pixels, room, sparsified is not False, refine=refine)
         middle, share = _middle(pixels, budget)
@@ -148,49 +149,6 @@ class Codec:
             return self._better(pixels, room)
         better = self._better(middle, _Room(share))
         return self._encode(pixels, room, better.sparsified, refine=refine)
-
-    def encode_levels(
-        self,
-        pixels: Pixels,
-        lengths: Sequence[int],
-        *,
-        sparsified: bool | None = None,
-        unsigned_scales: int = 0,
-    ) -> tuple[SparseCodes, list[bytes]]:
-        """Code an image into levels of exactly ``lengths`` bytes: `encode` and `pack` in one.
-
-        Where a plane that should end about where the lowest level does takes far more bits, which
-        shows only then, the image is coded once more.
-
-        Parameters
-        ----------
-        pixels
-            (rows, columns) uint8 or uint16.
-        lengths
-            Bytes of each level, lowest first.
-        sparsified
-            As in `encode`.
-        unsigned_scales
-            As in `primis.codec.bitstream.encode`.
-
-        Returns
-        -------
-        SparseCodes
-            All codes of the image, including what did not fit.
-        list of bytes
-            The levels.
-        """
-        asked = lengths[0]
-        for _ in range(_ATTEMPTS):
-            codes = self.encode(pixels, sum(lengths), lowest_level=asked, sparsified=sparsified)
-            bodies, bits = bitstream.encode(
-                codes, lengths, self.context, unsigned_scales=unsigned_scales
-            )
-            beyond = _beyond(codes.span, bits, 8 * lengths[0])
-            if beyond <= _TOO_FAR:
-                break
-            asked = int(asked / max(beyond, _COARSER))
-        return codes, bodies
 
     def _encode(
         self, pixels: Pixels, room: _Room, sparsified: bool, *, refine: bool
@@ -206,15 +164,16 @@ class Codec:
         def made(bits: float) -> SparseCodes:
             step = max(census.step(bits, prices), least)
             finest = bitstream.decode_step(bitstream.encode_step(step / 2**SPARE_PLANES))
-            span, end = DYADIC, None
+            span = DYADIC
+            coarser = [2.0] if room.spared else []
             if lowest_step:
                 span, plane = Span.ending_at(lowest_step / finest)
-                end = span.width(plane) * finest if plane >= span.bits else None
-            values = self._quantised(details, smooth, step, finest, sparsified, end)
+                coarser += [span.width(plane) * finest / step] if plane >= span.bits else []
+            values = self._quantised(details, smooth, step, finest, sparsified, coarser)
             known = everything_known(layout)
             return SparseCodes(layout, finest, offset, values, 0, known, sparsified, sides, span)
 
-        aim = 8.0 * room.budget
+        aim = 8.0 * room.budget * (1 - room.spared)
         asked, codes = aim, made(aim)
         tried: list[tuple[float, float]] = []
         for _ in range(_REFINEMENTS if refine else 0):
@@ -233,12 +192,15 @@ class Codec:
         step: float,
         finest: float,
         sparsified: bool,
-        lowest_step: float | None,
+        coarser: Sequence[float],
     ) -> tuple[Integers, ...]:
-        """Return all codes, in steps of ``finest``; ``step`` is that of the budget."""
+        """Return all codes, in steps of ``finest``; ``step`` is that of the budget.
+
+        Those of ``coarser``, in that of the budget, are what lower levels know codes to.
+        """
         in_steps = [bands / np.float32(step) for bands in details]
         if sparsified:
-            in_steps = self._networks.sparsify(in_steps, lowest_step and lowest_step / step)
+            in_steps = self._networks.sparsify(in_steps, coarser)
         scale = np.float32(step / finest)
         return (
             *(np.trunc(bands * scale).astype(np.int32) for bands in in_steps),
@@ -337,13 +299,6 @@ def _middle(pixels: Pixels, budget: int) -> tuple[Pixels, int]:
     rows, columns = ((side - min(side, _TRIAL_SIDE)) // 2 for side in pixels.shape)
     middle = pixels[rows : rows + _TRIAL_SIDE, columns : columns + _TRIAL_SIDE]
     return middle, budget * middle.size // pixels.size
-
-
-def _beyond(span: Span, bits: NDArray[np.float64], room: float) -> float:
-    """Return what of ``room`` the planes take, down to that which ends nearest to it."""
-    ends = bits[::-1].cumsum()[: len(bits) - span.bits] / room
-    ends = ends[ends > 0]
-    return float(ends[np.abs(np.log(ends)).argmin()]) if len(ends) else 0.0
 
 
 def _least_step(largest: float) -> float:

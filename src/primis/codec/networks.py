@@ -20,10 +20,10 @@ FIRST_SELECTED = 1
 """The finest scale has no selector: it would gain 0.1 % of the Lagrangian for 4 % of the time."""
 
 _LIKELY = 0.75
-"""Of the step of the lowest level: no smaller coefficient is moved for it."""
+"""Of the step of a lower level: no smaller coefficient is moved for it."""
 _REACH = 2.0
 """A coefficient is moved for it if not farther, in steps, than twice how far beyond the end of its
-cell it is wanted, in steps of the lowest level."""
+cell it is wanted, in steps of the lower level."""
 _MARGIN = 0.01
 
 CELL = 8
@@ -116,16 +116,16 @@ class Networks:
             details.append(bands)
         return details, smooth
 
-    def sparsify(self, details: Sequence[Maps], lowest_step: float | None = None) -> list[Maps]:
+    def sparsify(self, details: Sequence[Maps], coarser: Sequence[float] = ()) -> list[Maps]:
         """Move coefficients, in steps, to what is cheap to code and worth it near them.
 
         Parameters
         ----------
         details
             Bands of each scale, finest first.
-        lowest_step
-            Step of the lowest level, if there are several: coefficients near its multiples are
-            also moved to what suits that level.
+        coarser
+            Larger steps, those of lower levels: coefficients near multiples of one are also moved
+            to what suits its level; for the last one most of all.
         """
         scales = range(len(details))
         moved = [self._shifted(details, scale) for scale in scales]
@@ -133,10 +133,10 @@ class Networks:
             moved[FIRST_SELECTED:] = [
                 self._selected(details, moved, scale) for scale in scales[FIRST_SELECTED:]
             ]
-        if lowest_step:
-            coarse = [bands / np.float32(lowest_step) for bands in details]
+        for step in coarser:
+            coarse = [bands / np.float32(step) for bands in details]
             for scale in scales:
-                self._suit(moved[scale], coarse, scale, lowest_step)
+                self._suit(moved[scale], coarse, scale, step)
         return moved
 
     def _shifted(self, exact: Sequence[Maps], scale: int, where: Mask | None = None) -> Maps:
@@ -147,10 +147,10 @@ class Networks:
         (shifted,) = run_tiled(network, inputs, (1,), tile=tile, halo=4, where=where)
         return shifted
 
-    def _suit(self, moved: Maps, coarse: Sequence[Maps], scale: int, lowest_step: float) -> None:
-        """Move what the lowest level wants in another of its cells, and is near enough, there.
+    def _suit(self, moved: Maps, coarse: Sequence[Maps], scale: int, step: float) -> None:
+        """Move what a lower level wants in another of its cells, and is near enough, there.
 
-        ``moved`` is in steps, ``coarse`` in those of the lowest level, before they were moved.
+        ``moved`` is in steps, ``coarse`` in those of that level, before they were moved.
         """
         likely = np.abs(coarse[scale]) >= _LIKELY
         if not likely.any():
@@ -159,7 +159,7 @@ class Networks:
         cell = np.trunc(wanted)
         begin, end = cell - (wanted <= -1) - (cell == 0), cell + (wanted >= 1) + (cell == 0)
         now = moved[likely]
-        there = now.clip(begin * lowest_step + _MARGIN, end * lowest_step - _MARGIN)
+        there = now.clip(begin * step + _MARGIN, end * step - _MARGIN)
         beyond = np.abs(wanted - np.where(there > now, begin, end))
         moved[likely] = np.where(np.abs(there - now) <= _REACH * beyond, there, now)
 

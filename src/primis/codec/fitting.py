@@ -1,0 +1,147 @@
+"""Levels of an image: its codes made again where their planes end too far from where levels do.
+
+How far, shows only when codes are written. A level whose bytes end before the plane that was meant
+for it is up to a decibel or two behind a file coded for as many bytes alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from primis.codec import bitstream
+from primis.codec.codec import MEASURED_RATE, SPARE_PLANES, Codec, Pixels
+from primis.codec.codes import SparseCodes
+from primis.codec.spans import Span
+
+_TOO_FAR, _ATTEMPTS = 1.1, 3
+"""How many times the bits of the lowest level are so many that the plane harms it, and how often an
+image is coded, at most, until none does."""
+
+_COARSER = 1.2  # by so much, at least, fewer bits make sure of another span
+
+_DOUBTFUL = 1.07
+"""How many times the bits of the second level may be so many that the plane harms it."""
+
+_BEHIND = 0.4
+"""By so many decibels a level may be behind a file coded for it alone."""
+
+_SPARED = (1 / 32, 1 / 16, 3 / 32, 1 / 8)
+"""What part of the bits is tried not to be spent, in turn, until no level is farther behind."""
+
+_NO_ERROR = 1e-9  # squared grey levels
+
+
+class _Coding(NamedTuple):
+    """An image in levels, and how many times the second one the plane of two steps takes."""
+
+    codes: SparseCodes
+    bodies: list[bytes]
+    of_second: float
+
+
+def encode_levels(
+    codec: Codec,
+    pixels: Pixels,
+    lengths: Sequence[int],
+    *,
+    sparsified: bool | None = None,
+    unsigned_scales: int = 0,
+) -> tuple[SparseCodes, list[bytes]]:
+    """Code an image into levels of exactly ``lengths`` bytes.
+
+    Where the plane that should end about where the lowest level does takes far more bits, the image
+    is coded once more. Where that of two steps does so in the second level, and the rate is not
+    high, all levels are compared with files of their own, and larger steps tried until none is far
+    behind.
+
+    Parameters
+    ----------
+    codec
+        What codes the image.
+    pixels
+        (rows, columns) uint8 or uint16.
+    lengths
+        Bytes of each level, lowest first.
+    sparsified
+        As in `Codec.encode`.
+    unsigned_scales
+        As in `primis.codec.bitstream.encode`.
+
+    Returns
+    -------
+    SparseCodes
+        All codes of the image, including what did not fit.
+    list of bytes
+        The levels.
+    """
+    image = _Image(codec, pixels, lengths, sparsified, unsigned_scales)
+    chosen = image.coded()
+    if chosen.of_second > _DOUBTFUL and 8 * sum(lengths) < MEASURED_RATE * pixels.size:
+        aims = [*map(image.error_alone, range(len(lengths) - 1)), image.error(chosen.bodies)]
+        behind = image.behind(chosen, aims)
+        for spared in _SPARED:
+            if behind <= _BEHIND:
+                break
+            other = image.coded(spared)
+            if (other_behind := image.behind(other, aims)) < behind:
+                chosen, behind = other, other_behind
+    return chosen.codes, chosen.bodies
+
+
+@dataclass(frozen=True)
+class _Image:
+    codec: Codec
+    pixels: Pixels
+    lengths: Sequence[int]
+    sparsified: bool | None
+    unsigned_scales: int
+
+    def coded(self, spared: float = 0.0) -> _Coding:
+        """Code it into levels, again until no plane harms the lowest one."""
+        asked = self.lengths[0]
+        for _ in range(_ATTEMPTS):
+            codes = self.codec.encode(
+                self.pixels,
+                sum(self.lengths),
+                lowest_level=asked,
+                spared=spared,
+                sparsified=self.sparsified,
+            )
+            bodies, bits = bitstream.encode(
+                codes, self.lengths, self.codec.context, unsigned_scales=self.unsigned_scales
+            )
+            beyond = _beyond(codes.span, bits, 8 * self.lengths[0])
+            if beyond <= _TOO_FAR:
+                break
+            asked = int(asked / max(beyond, _COARSER))
+        of_second = bits[SPARE_PLANES + 1 :].sum() / (8 * sum(self.lengths[:2]))
+        return _Coding(codes, bodies, float(of_second))
+
+    def behind(self, coding: _Coding, aims: Sequence[float]) -> float:
+        """Return how far (dB) that level is behind its aim which is farthest."""
+        held = (coding.bodies[: level + 1] for level in range(len(aims)))
+        return max(self.error(bodies) - aim for bodies, aim in zip(held, aims, strict=True))
+
+    def error_alone(self, level: int) -> float:
+        """Return the error (dB) of a file coded for the bytes up to a level alone."""
+        length = bitstream.usable_length(0, sum(self.lengths[: level + 1]))
+        codes = self.codec.encode(self.pixels, length, sparsified=self.sparsified)
+        return self.error(self.codec.pack(codes, [length], unsigned_scales=self.unsigned_scales))
+
+    def error(self, bodies: list[bytes]) -> float:
+        """Return the mean squared error of the picture that levels hold, in dB."""
+        codes = self.codec.unpack(self.pixels.shape, bodies, unsigned_scales=self.unsigned_scales)
+        error = np.square(self.codec.decode_exactly(codes) - self.pixels).mean()
+        return float(10 * np.log10(error + _NO_ERROR))
+
+
+def _beyond(span: Span, bits: NDArray[np.float64], room: float) -> float:
+    """Return what of ``room`` the planes take, down to that which ends nearest to it."""
+    ends = bits[::-1].cumsum()[: len(bits) - span.bits] / room
+    ends = ends[ends > 0]
+    return float(ends[np.abs(np.log(ends)).argmin()]) if len(ends) else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -31,16 +32,22 @@ _BEHIND = 0.4
 """By so many decibels a level may be behind a file coded for it alone."""
 
 _SPARED = (1 / 32, 1 / 16, 3 / 32, 1 / 8)
-"""What part of the bits is tried not to be spent, in turn, until no level is farther behind."""
+_LOWEST = (1.0, _COARSER, 1 / _COARSER)
+"""What part of the bits is tried not to be spent, and how many times those of the lowest level its
+plane may take, in turn, until no level is farther behind."""
 
 _NO_ERROR = 1e-9  # squared grey levels
 
 
 class _Coding(NamedTuple):
-    """An image in levels, and how many times the second one the plane of two steps takes."""
+    """An image in levels.
+
+    Planes meant for the lowest level and the second one take so many times what these have.
+    """
 
     codes: SparseCodes
     bodies: list[bytes]
+    of_lowest: float
     of_second: float
 
 
@@ -79,15 +86,19 @@ def encode_levels(
     list of bytes
         The levels.
     """
-    image = _Image(codec, pixels, lengths, sparsified, unsigned_scales)
-    chosen = image.coded()
+    image, asked = _Image(codec, pixels, lengths, sparsified, unsigned_scales), lengths[0]
+    for _ in range(_ATTEMPTS):
+        chosen = image.coded(asked)
+        if chosen.of_lowest <= _TOO_FAR:
+            break
+        asked = int(asked / max(chosen.of_lowest, _COARSER))
     if chosen.of_second > _DOUBTFUL and 8 * sum(lengths) < MEASURED_RATE * pixels.size:
         aims = [*map(image.error_alone, range(len(lengths) - 1)), image.error(chosen.bodies)]
         behind = image.behind(chosen, aims)
-        for spared in _SPARED:
+        for spared, times in product(_SPARED, _LOWEST):
             if behind <= _BEHIND:
                 break
-            other = image.coded(spared)
+            other = image.coded(int(times * lengths[0]), spared)
             if (other_behind := image.behind(other, aims)) < behind:
                 chosen, behind = other, other_behind
     return chosen.codes, chosen.bodies
@@ -101,26 +112,21 @@ class _Image:
     sparsified: bool | None
     unsigned_scales: int
 
-    def coded(self, spared: float = 0.0) -> _Coding:
-        """Code it into levels, again until no plane harms the lowest one."""
-        asked = self.lengths[0]
-        for _ in range(_ATTEMPTS):
-            codes = self.codec.encode(
-                self.pixels,
-                sum(self.lengths),
-                lowest_level=asked,
-                spared=spared,
-                sparsified=self.sparsified,
-            )
-            bodies, bits = bitstream.encode(
-                codes, self.lengths, self.codec.context, unsigned_scales=self.unsigned_scales
-            )
-            beyond = _beyond(codes.span, bits, 8 * self.lengths[0])
-            if beyond <= _TOO_FAR:
-                break
-            asked = int(asked / max(beyond, _COARSER))
+    def coded(self, lowest_level: int, spared: float = 0.0) -> _Coding:
+        """Code it into levels, as `Codec.encode` does for so many bytes of the lowest level."""
+        codes = self.codec.encode(
+            self.pixels,
+            sum(self.lengths),
+            lowest_level=lowest_level,
+            spared=spared,
+            sparsified=self.sparsified,
+        )
+        bodies, bits = bitstream.encode(
+            codes, self.lengths, self.codec.context, unsigned_scales=self.unsigned_scales
+        )
+        of_lowest = _taken(codes.span, bits, 8 * self.lengths[0])
         of_second = bits[SPARE_PLANES + 1 :].sum() / (8 * sum(self.lengths[:2]))
-        return _Coding(codes, bodies, float(of_second))
+        return _Coding(codes, bodies, of_lowest, float(of_second))
 
     def behind(self, coding: _Coding, aims: Sequence[float]) -> float:
         """Return how far (dB) that level is behind its aim which is farthest."""
@@ -140,7 +146,7 @@ class _Image:
         return float(10 * np.log10(error + _NO_ERROR))
 
 
-def _beyond(span: Span, bits: NDArray[np.float64], room: float) -> float:
+def _taken(span: Span, bits: NDArray[np.float64], room: float) -> float:
     """Return what of ``room`` the planes take, down to that which ends nearest to it."""
     ends = bits[::-1].cumsum()[: len(bits) - span.bits] / room
     ends = ends[ends > 0]

@@ -6,6 +6,7 @@ for it is up to a decibel or two behind a file coded for as many bytes alone.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -19,14 +20,13 @@ from primis.codec.codec import MEASURED_RATE, SPARE_PLANES, Codec, Pixels
 from primis.codec.codes import SparseCodes
 from primis.codec.spans import Span
 
-_TOO_FAR, _ATTEMPTS = 1.1, 3
-"""How many times the bits of the lowest level are so many that the plane harms it, and how often an
-image is coded, at most, until none does."""
+_TOO_FAR = 1.1
+"""How many times the bits of a level its plane may take without harm."""
+
+_ATTEMPTS = 3
+"""How often an image is coded, at most, until the plane of the lowest level does no harm."""
 
 _COARSER = 1.2  # by so much, at least, fewer bits make sure of another span
-
-_DOUBTFUL = 1.07
-"""How many times the bits of the second level may be so many that the plane harms it."""
 
 _BEHIND = 0.4
 """By so many decibels a level may be behind a file coded for it alone."""
@@ -92,14 +92,14 @@ def encode_levels(
         if chosen.of_lowest <= _TOO_FAR:
             break
         asked = int(asked / max(chosen.of_lowest, _COARSER))
-    if chosen.of_second > _DOUBTFUL and 8 * sum(lengths) < MEASURED_RATE * pixels.size:
+    if chosen.of_second > _TOO_FAR and 8 * sum(lengths) < MEASURED_RATE * pixels.size:
         aims = [*map(image.error_alone, range(len(lengths) - 1)), image.error(chosen.bodies)]
         behind = image.behind(chosen, aims)
         for spared, times in product(_SPARED, _LOWEST):
             if behind <= _BEHIND:
                 break
             other = image.coded(int(times * lengths[0]), spared)
-            if (other_behind := image.behind(other, aims)) < behind:
+            if (other_behind := image.behind(other, aims, behind)) < behind:
                 chosen, behind = other, other_behind
     return chosen.codes, chosen.bodies
 
@@ -128,10 +128,17 @@ class _Image:
         of_second = bits[SPARE_PLANES + 1 :].sum() / (8 * sum(self.lengths[:2]))
         return _Coding(codes, bodies, of_lowest, float(of_second))
 
-    def behind(self, coding: _Coding, aims: Sequence[float]) -> float:
-        """Return how far (dB) that level is behind its aim which is farthest."""
-        held = (coding.bodies[: level + 1] for level in range(len(aims)))
-        return max(self.error(bodies) - aim for bodies, aim in zip(held, aims, strict=True))
+    def behind(self, coding: _Coding, aims: Sequence[float], at_least: float = math.inf) -> float:
+        """Return how far (dB) that level is behind its aim which is farthest.
+
+        Once one is ``at_least`` so far behind, others are not looked at; the second comes first.
+        """
+        worst = -math.inf
+        for level in sorted(range(len(aims)), key=lambda level: level != 1):
+            worst = max(worst, self.error(coding.bodies[: level + 1]) - aims[level])
+            if worst >= at_least:
+                break
+        return worst
 
     def error_alone(self, level: int) -> float:
         """Return the error (dB) of a file coded for the bytes up to a level alone."""
